@@ -1,0 +1,81 @@
+package stack
+
+import (
+	"github.com/dbferry/dbferry/internal/config"
+	"github.com/dbferry/dbferry/internal/names"
+)
+
+// productionSteps is the table of production's functions. Nothing here writes
+// to a cluster or a table: production is read and backed up only.
+func productionSteps(c config.Config) []step {
+	g := grants{c.ProductionPlace()}
+	return []step{
+		{name: "check-ground", description: "Takes the locks, finds the data set, checks that a refresh can work", timeout: long,
+			ledger: readWriteUnlock, policy: g.checkGround(c)},
+		{name: "record-settings", description: "Records the settings that a backup does not carry", ledger: readWrite, policy: g.recordSettings()},
+		{name: "back-up", description: "Backs up one cluster or table", ledger: readWrite, policy: g.backUp()},
+		{name: "check-backups", description: "Checks that the cut-offs are close enough together", timeout: long, ledger: readWrite},
+		{name: "copy-recovery-point", description: "Copies one recovery point into the target's vault", ledger: readWrite, policy: g.copyRecoveryPoint()},
+		{name: "publish-manifest", description: "Puts the manifest into the target's inbox", timeout: long,
+			ledger: readWrite, policy: g.publishManifest(c)},
+		g.closing(),
+		g.notifying(),
+	}
+}
+
+func (g grants) checkGround(c config.Config) []statement {
+	var ready, machines []string
+	for _, t := range c.Targets {
+		ready = append(ready, objects(c.Place(t).Inbox(), names.ReadyKey))
+		machines = append(machines, names.Machine(productionBackup, t.Name))
+	}
+	return []statement{
+		allow("ReadReady", []string{"s3:GetObject"}, ready...),
+		g.holders(machines...),
+		g.lookAtClusters(),
+		g.lookAtInstances(),
+		g.clusterTags(),
+		anything("ListTables", noResourceType, "dynamodb:ListTables"),
+		allow("LookAtTables", []string{"dynamodb:DescribeTable", "dynamodb:ListTagsOfResource"}, g.tables()),
+		allow("LookAtKeys", []string{"kms:DescribeKey"}, g.arn("kms", "key/*")),
+		regionSettings(),
+		allow("OwnVault", []string{"backup:DescribeBackupVault"}, g.VaultARN()),
+		anything("ClusterSizes", "metrics have no resource type; datasets do not hold AWS's own metrics (Service Authorization Reference)", "cloudwatch:GetMetricData"),
+	}
+}
+
+func (g grants) recordSettings() []statement {
+	return []statement{
+		g.lookAtClusters(),
+		g.lookAtInstances(),
+		g.clusterTags(),
+		allow("TableSettings", []string{
+			"dynamodb:DescribeTable", "dynamodb:DescribeTimeToLive", "dynamodb:DescribeContinuousBackups", "dynamodb:ListTagsOfResource",
+		}, g.tables()),
+	}
+}
+
+func (g grants) backUp() []statement {
+	return []statement{
+		allow("StartBackups", []string{"backup:StartBackupJob"}, g.VaultARN()),
+		anything("WatchBackups", noResourceType, "backup:DescribeBackupJob"),
+		allow("RecoveryPoints", []string{"backup:DescribeRecoveryPoint", "backup:TagResource"}, g.recoveryPoints()...),
+		g.passRole(names.BackupRole),
+	}
+}
+
+func (g grants) copyRecoveryPoint() []statement {
+	return []statement{
+		allow("StartCopies", []string{"backup:StartCopyJob"}, g.recoveryPoints()...),
+		anything("WatchCopies", noResourceType, "backup:DescribeCopyJob"),
+		g.passRole(names.BackupRole),
+	}
+}
+
+func (g grants) publishManifest(c config.Config) []statement {
+	var manifests []string
+	for _, t := range c.Targets {
+		manifests = append(manifests, objects(c.Place(t).Inbox(), names.ManifestPrefix+"*"))
+	}
+	return []statement{allow("Manifests", []string{"s3:PutObject", "s3:GetObject"}, manifests...)}
+}

@@ -1,0 +1,121 @@
+package iam
+
+import "slices"
+
+// stage is how far a statement got before something did not fit. Later stages
+// are nearer misses.
+type stage int
+
+const (
+	missedAction stage = iota
+	missedPrincipal
+	missedResource
+	missedCondition
+	applies
+)
+
+// finding is one statement read against the request.
+type finding struct {
+	id     StatementID
+	policy Policy
+	effect Effect
+	stage  stage
+	grip   grip       // resource policies only
+	failed *Condition // the first condition that failed, at missedCondition
+}
+
+func (f finding) allows() bool { return f.stage == applies && f.effect == Allow }
+func (f finding) denies() bool { return f.stage == applies && f.effect == Deny }
+
+// reader holds what reading needs of the request.
+type reader struct {
+	req Request
+	ctx requestContext
+}
+
+// readAll reads every statement of the policies, in order.
+func (r reader) readAll(policies []Policy, side PolicyType) []finding {
+	var out []finding
+	for _, p := range policies {
+		variables := p.Doc.Version == Version2012
+		for i, s := range p.Doc.Statements {
+			f := finding{id: p.statementID(i), policy: p, effect: s.Effect}
+			r.read(&f, s, side, variables)
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+func (r reader) read(f *finding, s Statement, side PolicyType, variables bool) {
+	f.stage = missedAction
+	if !s.coversAction(r.req.Action) {
+		return
+	}
+	f.stage = missedPrincipal
+	if f.grip = s.holdsPrincipal(r.req.Principal, side); f.grip == noGrip {
+		return
+	}
+	f.stage = missedResource
+	if !r.coversResource(s, side, variables) {
+		return
+	}
+	f.stage = missedCondition
+	if f.failed = r.firstFailing(s, variables); f.failed == nil {
+		f.stage = applies
+	}
+}
+
+func (s Statement) coversAction(action string) bool {
+	covers := func(want string) bool { return actionMatches(want, action) }
+	if s.NotAction != nil {
+		return !slices.ContainsFunc(s.NotAction, covers)
+	}
+	return slices.ContainsFunc(s.Action, covers)
+}
+
+// holdsPrincipal: policies other than the resource's apply to whom they are
+// attached to; one of them that names principals is malformed and never applies.
+func (s Statement) holdsPrincipal(who Principal, side PolicyType) grip {
+	switch {
+	case side != ResourcePolicy && s.Principal == nil && s.NotPrincipal == nil:
+		return byItself
+	case side != ResourcePolicy:
+		return noGrip
+	case s.Principal != nil:
+		return s.Principal.grip(who)
+	case s.NotPrincipal != nil && !s.NotPrincipal.excludes(who):
+		return byItself
+	}
+	return noGrip
+}
+
+// coversResource: a resource policy may leave the resource out (trust policies
+// do); it then means the resource it stands on.
+func (r reader) coversResource(s Statement, side PolicyType, variables bool) bool {
+	covers := func(want string) bool {
+		p, ok := template(want, wild, r.ctx, variables)
+		return ok && p.matchesARN(r.req.Resource)
+	}
+	switch {
+	case s.NotResource != nil:
+		return !slices.ContainsFunc(s.NotResource, covers)
+	case s.Resource != nil:
+		return slices.ContainsFunc(s.Resource, covers)
+	}
+	return side == ResourcePolicy
+}
+
+// firstFailing returns the first condition that does not hold. A condition that
+// cannot be evaluated counts against the caller: it fails an Allow and is passed
+// over in a Deny.
+func (r reader) firstFailing(s Statement, variables bool) *Condition {
+	for i := range s.Condition {
+		holds, known := s.Condition[i].holds(r.ctx, variables)
+		if holds || !known && s.Effect == Deny {
+			continue
+		}
+		return &s.Condition[i]
+	}
+	return nil
+}

@@ -1,0 +1,214 @@
+package refresh
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
+	sfntypes "github.com/aws/aws-sdk-go-v2/service/sfn/types"
+
+	"github.com/dbferry/dbferry/internal/check"
+	"github.com/dbferry/dbferry/internal/config"
+	"github.com/dbferry/dbferry/internal/fault"
+	"github.com/dbferry/dbferry/internal/lambdafn"
+	"github.com/dbferry/dbferry/internal/ledger"
+)
+
+// CheckGroundInput is the contract of check-ground with the machine.
+type CheckGroundInput struct {
+	Target    string          `json:"target"`
+	Execution string          `json:"execution"`
+	Input     json.RawMessage `json:"input"` // the execution's own input, a BackupInput
+}
+
+// BackupInput is what an operator or the schedule gives to production-backup.
+type BackupInput struct {
+	Resume string   `json:"resume,omitempty"` // refresh id to continue
+	Only   []string `json:"only,omitempty"`   // names of clusters and tables; empty: the whole data set
+	Reason string   `json:"reason,omitempty"` // free text for the ledger
+}
+
+// run is the record of one refresh in an account's ledger.
+type run struct {
+	RefreshID string    `json:"refreshId"`
+	Target    string    `json:"target"`
+	Execution string    `json:"execution"` // the execution that works on it now
+	Reason    string    `json:"reason,omitempty"`
+	StartedAt time.Time `json:"startedAt"`
+}
+
+type checkGround struct {
+	step
+	ground *groundReader
+}
+
+// NewCheckGround builds check-ground: it mints the refresh id, gathers the
+// facts of production, asks the preflight, takes the locks and fixes the plan.
+// Run again for the same execution it gives the same answer.
+func NewCheckGround(rt lambdafn.Runtime) (lambdafn.Handler, error) {
+	s := &checkGround{step: newStep(rt), ground: newGroundReader(rt)}
+	return lambdafn.Typed(s.do), nil
+}
+
+func (s *checkGround) do(ctx context.Context, in CheckGroundInput) (Begun, error) {
+	var wish BackupInput
+	if err := lambdafn.Strict(in.Input, &wish); err != nil {
+		return Begun{}, &fault.Error{Name: fault.BadRequest, Op: "read the execution's input", Cause: err,
+			Next: "give {} for a whole refresh, {\"only\":[names]} for a part, {\"resume\":\"<refresh id>\"} to continue"}
+	}
+	t, _, err := s.target(in.Target)
+	if err != nil {
+		return Begun{}, err
+	}
+	p, err := s.settle(ctx, in, wish, t)
+	if err != nil {
+		return Begun{}, err
+	}
+	if err := s.lockItems(ctx, p, in.Execution); err != nil {
+		return Begun{}, err
+	}
+	if err := s.writeRun(ctx, p, in, wish); err != nil {
+		return Begun{}, err
+	}
+	return Begun{Status: begunStatus, RefreshID: p.RefreshID, Clusters: count(p.Items, Cluster), Tables: count(p.Items, Table)}, nil
+}
+
+// settle finds the plan of this execution: the one it continues, the one that
+// an earlier call of the same execution made, or a new one.
+func (s *checkGround) settle(ctx context.Context, in CheckGroundInput, wish BackupInput, t config.Target) (Plan, error) {
+	if wish.Resume != "" {
+		return s.resume(ctx, in, wish)
+	}
+	id, err := s.identify(ctx, in.Execution)
+	if err != nil {
+		return Plan{}, err
+	}
+	var p Plan
+	if _, found, err := s.ledger.Get(ctx, planKey(id), &p); err != nil || found {
+		return p, err
+	}
+	facts, items, err := s.ground.gather(ctx, t, wish.Only)
+	if err != nil {
+		return Plan{}, err
+	}
+	if problems := check.Run(check.Production, facts); len(problems) > 0 {
+		return Plan{}, &fault.Error{Name: fault.NotReady, Op: "begin a refresh of " + t.Name, Cause: problems,
+			Next: "mend these and start again; nothing was begun"}
+	}
+	p = Plan{RefreshID: id, Target: t.Name, ConfigHash: s.Config.Hash(), CreatedAt: s.Now().UTC(), Only: wish.Only, Items: items}
+	return p, s.ledger.Put(ctx, planKey(id), p)
+}
+
+func (s *checkGround) resume(ctx context.Context, in CheckGroundInput, wish BackupInput) (Plan, error) {
+	bad := func(format string, args ...any) (Plan, error) {
+		return Plan{}, fault.New(fault.BadRequest, "resume "+wish.Resume, wish.Resume,
+			"start a new refresh, or correct the id", format, args...)
+	}
+	if !ValidID(wish.Resume) || len(wish.Only) > 0 {
+		return bad("resume takes one refresh id and nothing else")
+	}
+	p, err := s.plan(ctx, wish.Resume)
+	if err != nil {
+		return Plan{}, err
+	}
+	if p.Target != in.Target {
+		return bad("that refresh is for %s", p.Target)
+	}
+	if p.ConfigHash != s.Config.Hash() {
+		return bad("the configuration has changed since it began")
+	}
+	return p, s.ledger.Put(ctx, executionKey(in.Execution), run{RefreshID: p.RefreshID, Target: p.Target, Execution: in.Execution})
+}
+
+// identify gives the execution its refresh id, the same one on every call.
+func (s *checkGround) identify(ctx context.Context, execution string) (string, error) {
+	key := executionKey(execution)
+	var r run
+	if _, found, err := s.ledger.Get(ctx, key, &r); err != nil || found {
+		return r.RefreshID, err
+	}
+	r = run{RefreshID: mint(execution, s.Now()), Execution: execution, StartedAt: s.Now().UTC()}
+	if _, err := s.ledger.Create(ctx, key, r); err != nil {
+		return "", err
+	}
+	_, _, err := s.ledger.Get(ctx, key, &r)
+	return r.RefreshID, err
+}
+
+// lockItems takes the lock of every source resource, in one order, so that two
+// refreshes that overlap cannot each hold half. What was taken is given back
+// when one is busy.
+func (s *step) lockItems(ctx context.Context, p Plan, execution string) error {
+	keys := make([]string, 0, len(p.Items))
+	for _, it := range p.Items {
+		keys = append(keys, ledger.LockKey(string(it.Kind), it.ID))
+	}
+	slices.Sort(keys)
+	h := ledger.Holder{RefreshID: p.RefreshID, Target: p.Target, Execution: execution, AcquiredAt: s.Now().UTC()}
+	for i, key := range keys {
+		err := s.ledger.Acquire(ctx, key, h, s.executionAlive)
+		if err == nil {
+			continue
+		}
+		if fault.Is(err, fault.Busy) {
+			for _, taken := range keys[:i] {
+				if e := s.ledger.Release(ctx, taken, execution); e != nil {
+					s.Log.Warn("lock not given back", "key", taken, "err", e.Error())
+				}
+			}
+		}
+		return err
+	}
+	return nil
+}
+
+// executionAlive asks Step Functions whether an execution still runs.
+func (s *step) executionAlive(ctx context.Context, arn string) (bool, error) {
+	out, err := sfn.NewFromConfig(s.AWS).DescribeExecution(ctx, &sfn.DescribeExecutionInput{ExecutionArn: &arn})
+	if fault.IsNotFound(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fault.AWS("look at the execution that holds the lock", arn, err)
+	}
+	return out.Status == sfntypes.ExecutionStatusRunning || out.Status == sfntypes.ExecutionStatusPendingRedrive, nil
+}
+
+// writeRun records who works on the refresh now, and the lists for the Maps,
+// with deadlines counted from this moment.
+func (s *checkGround) writeRun(ctx context.Context, p Plan, in CheckGroundInput, wish BackupInput) error {
+	now := s.Now().UTC()
+	r := run{RefreshID: p.RefreshID, Target: p.Target, Execution: in.Execution, Reason: wish.Reason, StartedAt: now}
+	records := []struct {
+		key string
+		v   any
+	}{
+		{mapKey(p.RefreshID, "backup"), deadlines(p.Items, "", now, backupPhase)},
+		{mapKey(p.RefreshID, "copy-clusters"), deadlines(p.Items, Cluster, now, backupPhase, copyPhase)},
+		{mapKey(p.RefreshID, "copy-tables"), deadlines(p.Items, Table, now, backupPhase, copyPhase)},
+		{runKey(p.RefreshID, "run.json"), r},
+	}
+	for _, rec := range records {
+		if err := s.ledger.Put(ctx, rec.key, rec.v); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// wanted says whether a partial refresh includes a name.
+func wanted(only []string, name string) bool { return len(only) == 0 || slices.Contains(only, name) }
+
+// unknown lists the names of a partial refresh that the data set does not have.
+func unknown(only []string, items []Planned) string {
+	var out []string
+	for _, name := range only {
+		if !slices.ContainsFunc(items, func(p Planned) bool { return p.ID == name }) {
+			out = append(out, name)
+		}
+	}
+	return strings.Join(out, ", ")
+}

@@ -1,0 +1,230 @@
+package refresh
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/backup"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"github.com/dbferry/dbferry/internal/config"
+	"github.com/dbferry/dbferry/internal/fault"
+	"github.com/dbferry/dbferry/internal/lambdafn"
+	"github.com/dbferry/dbferry/internal/ledger"
+	"github.com/dbferry/dbferry/internal/names"
+)
+
+// VerifyInput is the contract of verify-manifest with the machine.
+type VerifyInput struct {
+	Execution string          `json:"execution"`
+	Input     json.RawMessage `json:"input"` // an event, or a RestoreInput
+}
+
+type verifyManifest struct {
+	step
+	t      config.Target
+	s3     *s3.Client
+	backup *backup.Client
+}
+
+// NewVerifyManifest builds verify-manifest: it trusts nothing it is told, reads
+// the manifest from the inbox, checks every claim, claims the refresh for this
+// execution, and copies the checked bytes into the target's own ledger, from
+// which alone the later steps read.
+func NewVerifyManifest(rt lambdafn.Runtime) (lambdafn.Handler, error) {
+	t, err := rt.Config.Target(rt.Side)
+	s := &verifyManifest{step: newStep(rt), t: t, s3: s3.NewFromConfig(rt.AWS), backup: backup.NewFromConfig(rt.AWS)}
+	return lambdafn.Typed(s.do), err
+}
+
+func (s *verifyManifest) do(ctx context.Context, in VerifyInput) (Begun, error) {
+	tr, err := ParseTrigger(in.Input, s.Config, s.t)
+	if err != nil {
+		return Begun{}, &fault.Error{Name: fault.BadRequest, Op: "read what started the restore", Resource: in.Execution, Cause: err,
+			Next: "nothing was begun; docs/operations.md shows every form of input"}
+	}
+	raw, m, err := s.read(ctx, tr)
+	if err != nil {
+		return Begun{}, err
+	}
+	other, err := s.claim(ctx, tr, in.Execution)
+	if err != nil {
+		return Begun{}, err
+	}
+	if other != "" {
+		return Begun{Status: duplicateStatus, RefreshID: tr.RefreshID, HandledBy: other}, nil
+	}
+	if err := s.accept(ctx, m, raw, in.Execution); err != nil {
+		return Begun{}, err
+	}
+	items := planned(m)
+	return Begun{Status: begunStatus, RefreshID: m.RefreshID, Clusters: count(items, Cluster), Tables: count(items, Table)}, nil
+}
+
+// read fetches and checks the manifest. For a resumed refresh the bytes are
+// those that were checked when it began.
+func (s *verifyManifest) read(ctx context.Context, tr Trigger) ([]byte, Manifest, error) {
+	forged := func(err error) ([]byte, Manifest, error) {
+		return nil, Manifest{}, &fault.Error{Name: fault.Forged, Op: "believe the manifest", Resource: manifestURL(s.here, tr.RefreshID), Cause: err,
+			Next: "nothing was begun; compare the configuration of both accounts, and see in CloudTrail who wrote the object"}
+	}
+	raw, err := s.bytes(ctx, tr)
+	if err != nil {
+		return nil, Manifest{}, err
+	}
+	if tr.SHA256 != "" && sum256(raw) != tr.SHA256 {
+		return forged(errHash)
+	}
+	m, err := ParseManifest(raw)
+	if err != nil {
+		return forged(err)
+	}
+	if err := m.Verify(s.Config, s.t, tr.RefreshID); err != nil {
+		return forged(err)
+	}
+	return raw, m, s.pointsExist(ctx, m)
+}
+
+var errHash = fault.New(fault.Forged, "compare the manifest", "", "", "its hash is not the one in production's event: it was changed after it was published")
+
+func (s *verifyManifest) bytes(ctx context.Context, tr Trigger) ([]byte, error) {
+	if tr.Resume {
+		raw, _, found, err := s.ledger.Bytes(ctx, manifestKey(tr.RefreshID))
+		if err != nil || found {
+			return raw, err
+		}
+	}
+	bucket, key := s.here.Inbox(), names.ManifestKey(tr.RefreshID)
+	out, err := s.s3.GetObject(ctx, &s3.GetObjectInput{Bucket: &bucket, Key: &key})
+	if fault.IsNotFound(err) {
+		return nil, fault.New(fault.BadRequest, "read the manifest", manifestURL(s.here, tr.RefreshID), "correct the refresh id", "there is no such manifest in the inbox")
+	}
+	if err != nil {
+		return nil, fault.AWS("read the manifest", manifestURL(s.here, tr.RefreshID), err)
+	}
+	defer out.Body.Close()
+	raw, err := io.ReadAll(io.LimitReader(out.Body, maxManifest+1))
+	return raw, fault.AWS("read the manifest", manifestURL(s.here, tr.RefreshID), err)
+}
+
+// pointsExist asks the target's own vault for every recovery point: whether it
+// is there, usable, of the right kind, and under the target's own key.
+func (s *verifyManifest) pointsExist(ctx context.Context, m Manifest) error {
+	for _, it := range m.Items {
+		out, err := s.backup.DescribeRecoveryPoint(ctx, &backup.DescribeRecoveryPointInput{
+			BackupVaultName: aws.String(s.here.Vault()), RecoveryPointArn: &it.RecoveryPoint,
+		})
+		if fault.IsNotFound(err) {
+			return fault.New(fault.VerifyFailed, "find the recovery point of "+it.ID, it.RecoveryPoint,
+				"it may have expired: start a new refresh", "it is not in the vault %s", s.here.Vault())
+		}
+		if err != nil {
+			return fault.AWS("look at the recovery point of "+it.ID, it.RecoveryPoint, err)
+		}
+		if st := string(out.Status); st != "COMPLETED" && st != "AVAILABLE" {
+			return fault.New(fault.VerifyFailed, "use the recovery point of "+it.ID, it.RecoveryPoint, "start a new refresh", "its status is %s", st)
+		}
+		if want := map[Kind]string{Cluster: "Aurora", Table: "DynamoDB"}[it.Kind]; aws.ToString(out.ResourceType) != want {
+			return fault.New(fault.Forged, "believe the manifest", it.RecoveryPoint, "see in CloudTrail who wrote it", "%s is said to be %s, but the recovery point holds %s", it.ID, want, aws.ToString(out.ResourceType))
+		}
+	}
+	return nil
+}
+
+// claim makes this execution the one that restores the refresh. It returns the
+// execution that has it when that is another one.
+func (s *verifyManifest) claim(ctx context.Context, tr Trigger, execution string) (other string, err error) {
+	key := claimKey(tr.RefreshID)
+	h := ledger.Holder{RefreshID: tr.RefreshID, Target: s.t.Name, Execution: execution, AcquiredAt: s.Now().UTC()}
+	if created, err := s.ledger.Create(ctx, key, h); err != nil || created {
+		return "", err
+	}
+	var there ledger.Holder
+	ver, _, err := s.ledger.Get(ctx, key, &there)
+	if err != nil || there.Execution == execution {
+		return "", err
+	}
+	if !tr.Resume {
+		return there.Execution, nil
+	}
+	alive, err := s.executionAlive(ctx, there.Execution)
+	if err != nil {
+		return "", err
+	}
+	if alive {
+		return "", fault.New(fault.Busy, "resume "+tr.RefreshID, tr.RefreshID, "wait for it to end, or stop it in the Step Functions console", "%s works on it", there.Execution)
+	}
+	taken, err := s.ledger.Replace(ctx, key, ver, h)
+	if err == nil && !taken {
+		err = fault.New(fault.Busy, "resume "+tr.RefreshID, tr.RefreshID, "look at the other execution", "another execution took it at the same moment")
+	}
+	return "", err
+}
+
+// accept takes the locks and writes everything that the later steps read.
+func (s *verifyManifest) accept(ctx context.Context, m Manifest, raw []byte, execution string) error {
+	now := s.Now().UTC()
+	items := planned(m)
+	p := Plan{RefreshID: m.RefreshID, Target: s.t.Name, ConfigHash: m.ConfigHash, CreatedAt: now, Items: items}
+	r := run{RefreshID: m.RefreshID, Target: s.t.Name, Execution: execution, StartedAt: now}
+	if err := s.ledger.Put(ctx, executionKey(execution), r); err != nil {
+		return err
+	}
+	if err := s.lockItems(ctx, p, execution); err != nil {
+		return s.giveBack(ctx, m.RefreshID, execution, err)
+	}
+	if _, err := s.ledger.Create(ctx, manifestKey(m.RefreshID), json.RawMessage(raw)); err != nil {
+		return err
+	}
+	for _, it := range m.Items {
+		if err := s.ledger.Put(ctx, itemKey(m.RefreshID, it.Kind, it.ID, "item"), it); err != nil {
+			return err
+		}
+	}
+	for _, rec := range []struct {
+		key string
+		v   any
+	}{
+		{planKey(m.RefreshID), p},
+		{mapKey(m.RefreshID, "restore-clusters"), deadlines(items, Cluster, now, restorePhase)},
+		{mapKey(m.RefreshID, "restore-tables"), deadlines(items, Table, now, restorePhase)},
+		{runKey(m.RefreshID, "run.json"), r},
+	} {
+		if err := s.ledger.Put(ctx, rec.key, rec.v); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// giveBack frees the claim when the locks were busy: nothing was begun, and the
+// refresh must be startable again.
+func (s *verifyManifest) giveBack(ctx context.Context, id, execution string, cause error) error {
+	if fault.Is(cause, fault.Busy) {
+		if err := s.ledger.Release(ctx, claimKey(id), execution); err != nil {
+			s.Log.Warn("claim not given back", "refresh", id, "err", err.Error())
+		}
+	}
+	return cause
+}
+
+func planned(m Manifest) []Planned {
+	out := make([]Planned, len(m.Items))
+	for i, it := range m.Items {
+		out[i] = Planned{Kind: it.Kind, ID: it.ID, ARN: it.SourceARN, Bytes: it.Bytes}
+	}
+	return out
+}
+
+// item reads the checked manifest's entry for an input's item.
+func (s *step) item(ctx context.Context, in ItemInput) (ManifestItem, error) {
+	var it ManifestItem
+	err := s.fact(ctx, in, "item", &it)
+	return it, err
+}
+
+// age is how old the data of a manifest is.
+func (m Manifest) age(now time.Time) time.Duration { return now.Sub(m.CutOff.NotBefore) }

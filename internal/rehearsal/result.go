@@ -1,0 +1,95 @@
+// Package rehearsal runs the deployed templates and the real handlers in a
+// simulated pair of accounts: Scenario in, Result out. What a person or a
+// program reads of a Result is made by internal/report.
+package rehearsal
+
+import "time"
+
+// Result is how a rehearsal ended, and everything that a report needs.
+type Result struct {
+	Verdict   string // "Succeeded", or the Error of the Fail state that ended it
+	Cause     string // why, when it did not succeed
+	RefreshID string
+
+	Executions []Execution
+	Items      []Item
+	Waits      []Wait
+	Border     []Crossing
+	Denials    []Denial
+
+	CriticalPath time.Duration // of the AWS jobs alone
+	Duration     time.Duration // simulated, from the start to the last end
+	CutOffSpread time.Duration
+	DataAge      time.Duration // from the earliest cut-off to the end
+
+	Permissions   Permissions
+	SecretsLeaked []string // "what, where"; empty when nothing leaked
+	Left          []string // what a run that did not succeed leaves behind, and how it expires
+	Calls         int      // API calls
+	Events        uint64   // kernel events
+	Wall          time.Duration
+}
+
+// Execution is one top-level execution of a state machine.
+type Execution struct {
+	Machine     string
+	Account     string
+	Status      string
+	Error       string
+	Cause       string
+	Events      int // history events, of this execution alone
+	Transitions int // billed state transitions, with those of its Map children
+	Duration    time.Duration
+	Path        []string // states entered, repeated laps folded
+}
+
+// Item is one table of the data set: a table of a cluster's database, or a
+// DynamoDB table.
+type Item struct {
+	Source         string // "shop-orders/shop.orders", or "shop-carts"
+	Kind           string // "cluster" or "table"
+	Target         string // the same in the target
+	RowsSource     int    // at the cut-off
+	RowsTarget     int
+	ChecksumSource string
+	ChecksumTarget string
+}
+
+// Same says whether the copy has the rows of the cut-off image.
+func (i Item) Same() bool {
+	return i.RowsSource == i.RowsTarget && i.ChecksumSource == i.ChecksumTarget && i.ChecksumSource != ""
+}
+
+// Wait is one piece of asynchronous AWS work, in time since the start.
+type Wait struct {
+	What     string
+	Item     string
+	Phase    string
+	Began    time.Duration
+	Finished time.Duration
+	Noticed  time.Duration // 0 when nobody looked any more
+}
+
+// Crossing is one thing that went over the border.
+type Crossing struct {
+	At   time.Duration
+	What string
+}
+
+// Denial is a refusal by policy that ended or hindered the run.
+type Denial struct {
+	Account  string // whose policy refused
+	Who      string
+	Action   string
+	Resource string
+	Why      string
+	Missing  string // the statement that would allow it, as JSON
+	Fix      string // a command
+}
+
+// Permissions counts (role, action) pairs.
+type Permissions struct {
+	Granted int
+	Used    int
+	Unused  []string // "role action", sorted
+}
