@@ -1,0 +1,173 @@
+package refresh
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/rds"
+	rdstypes "github.com/aws/aws-sdk-go-v2/service/rds/types"
+
+	"github.com/dbferry/dbferry/internal/converge"
+	"github.com/dbferry/dbferry/internal/fault"
+	"github.com/dbferry/dbferry/internal/lambdafn"
+	"github.com/dbferry/dbferry/internal/names"
+)
+
+// Candidate is a restored, safe set that does not serve yet.
+type Candidate struct {
+	RefreshID  string          `json:"refreshId"`
+	Target     string          `json:"target"`
+	RecordedAt time.Time       `json:"recordedAt"`
+	CutOff     CutOff          `json:"cutOff"`
+	Items      []CandidateItem `json:"items"`
+}
+
+// CandidateItem is one item of a candidate.
+type CandidateItem struct {
+	Kind        Kind         `json:"kind"`
+	Source      string       `json:"source"`
+	Name        string       `json:"name"` // in the target
+	CutOff      CutOff       `json:"cutOff"`
+	Differences []Difference `json:"differences,omitempty"`
+}
+
+// Opened is the output of record-candidate.
+type Opened struct {
+	Status      string `json:"status"` // "WAITING" or "DONE"
+	WaitSeconds int    `json:"waitSeconds,omitempty"`
+	Items       int    `json:"items"`
+}
+
+type recordCandidate struct{ clusterStep }
+
+// NewRecordCandidate builds record-candidate: when every item is restored,
+// finished and its credentials are replaced, the clusters leave quarantine for
+// the target's own security groups, and the candidate is recorded. One failed
+// item keeps all in quarantine.
+func NewRecordCandidate(rt lambdafn.Runtime) (lambdafn.Handler, error) {
+	base, err := newClusterStep(rt)
+	s := &recordCandidate{base}
+	return lambdafn.Typed(s.do), err
+}
+
+func (s *recordCandidate) do(ctx context.Context, in RunInput) (Opened, error) {
+	if err := in.validate(); err != nil {
+		return Opened{}, err
+	}
+	p, err := s.plan(ctx, in.RefreshID)
+	if err != nil {
+		return Opened{}, err
+	}
+	c, err := s.judge(ctx, p)
+	if err != nil {
+		return Opened{}, err
+	}
+	wait, err := s.open(ctx, c)
+	if err != nil {
+		return Opened{}, err
+	}
+	if wait {
+		return Opened{Status: string(converge.Waiting), WaitSeconds: quickWait.WaitSeconds, Items: len(c.Items)}, nil
+	}
+	if _, _, found, err := s.ledger.Bytes(ctx, candidateKey(in.RefreshID)); err != nil || found {
+		return Opened{Status: string(converge.Done), Items: len(c.Items)}, err
+	}
+	return Opened{Status: string(converge.Done), Items: len(c.Items)}, s.ledger.Put(ctx, candidateKey(in.RefreshID), c)
+}
+
+// judge requires the last fact of every item.
+func (s *recordCandidate) judge(ctx context.Context, p Plan) (Candidate, error) {
+	c := Candidate{RefreshID: p.RefreshID, Target: p.Target, RecordedAt: s.Now().UTC()}
+	var missing []string
+	for _, it := range p.Items {
+		var m ManifestItem
+		if _, _, err := s.ledger.Get(ctx, itemKey(p.RefreshID, it.Kind, it.ID, "item"), &m); err != nil {
+			return c, err
+		}
+		fin, ok, err := s.finished(ctx, p.RefreshID, it)
+		if err != nil {
+			return c, err
+		}
+		if !ok {
+			missing = append(missing, s.why(ctx, p.RefreshID, it.Kind, it.ID))
+			continue
+		}
+		c.Items = append(c.Items, CandidateItem{Kind: it.Kind, Source: it.ID, Name: restoredName(it, p.RefreshID), CutOff: m.CutOff, Differences: fin.Differences})
+		c.CutOff = span(c.CutOff, m.CutOff)
+	}
+	if len(missing) > 0 {
+		return c, fault.New(fault.RestoreFailed, "open refresh "+p.RefreshID, p.RefreshID,
+			fmt.Sprintf("mend what is named above, then continue with {\"resume\":%q}; what is done is not done again", p.RefreshID),
+			"%d of %d items failed; everything stays in quarantine: %s", len(missing), len(p.Items), brief(missing))
+	}
+	return c, nil
+}
+
+// finished reads the facts without which an item is not safe to use.
+func (s *recordCandidate) finished(ctx context.Context, id string, it Planned) (Finished, bool, error) {
+	var fin Finished
+	fact := "finish-table"
+	if it.Kind == Cluster {
+		_, found, err := s.ledger.Get(ctx, itemKey(id, it.Kind, it.ID, "reset-credentials"), &Credentials{})
+		if err != nil || !found {
+			return fin, false, err
+		}
+		fact = "finish-cluster"
+	}
+	_, found, err := s.ledger.Get(ctx, itemKey(id, it.Kind, it.ID, fact), &fin)
+	return fin, found, err
+}
+
+func restoredName(it Planned, id string) string {
+	if it.Kind == Cluster {
+		return names.RestoredCluster(it.ID, id)
+	}
+	return names.RestoredTable(it.ID, id)
+}
+
+func span(a, b CutOff) CutOff {
+	if a.NotBefore.IsZero() || b.NotBefore.Before(a.NotBefore) {
+		a.NotBefore = b.NotBefore
+	}
+	if b.NotAfter.After(a.NotAfter) {
+		a.NotAfter = b.NotAfter
+	}
+	return a
+}
+
+// open gives every cluster the target's own security groups.
+func (s *recordCandidate) open(ctx context.Context, c Candidate) (wait bool, err error) {
+	for _, it := range c.Items {
+		if it.Kind != Cluster {
+			continue
+		}
+		cl, err := s.describe(ctx, it.Name)
+		if err != nil {
+			return false, err
+		}
+		if cl == nil {
+			return false, fault.New(fault.RestoreFailed, "open "+it.Name, it.Name, "somebody deleted it; start a new refresh", "the restored cluster is gone")
+		}
+		a, err := s.modify(ctx, cl, &rds.ModifyDBClusterInput{
+			DBClusterIdentifier: cl.DBClusterIdentifier, ApplyImmediately: aws.Bool(true), VpcSecurityGroupIds: s.t.Network.DatabaseSecurityGroups,
+		}, !wears(cl, s.t.Network.DatabaseSecurityGroups))
+		if err != nil {
+			return false, err
+		}
+		wait = wait || a.Status == converge.Waiting
+	}
+	return wait, nil
+}
+
+// wears says whether a cluster has exactly these security groups, in force.
+func wears(c *rdstypes.DBCluster, groups []string) bool {
+	var have []string
+	for _, g := range c.VpcSecurityGroups {
+		have = append(have, aws.ToString(g.VpcSecurityGroupId))
+	}
+	slices.Sort(have)
+	return slices.Equal(have, slices.Sorted(slices.Values(groups)))
+}
