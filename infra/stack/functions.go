@@ -45,7 +45,7 @@ func Functions(c config.Config) []string {
 // access is what a step may do in its side's ledger, beyond reading.
 type access struct {
 	write  bool
-	unlock bool // delete locks
+	unlock bool // delete locks and claims
 }
 
 var (
@@ -166,7 +166,7 @@ func ledgerStatements(bucket string, a access) []statement {
 		{Sid: "LedgerList", Actions: []string{"s3:ListBucket"}, Resources: []string{bucketARN(bucket)}},
 	}
 	if a.unlock {
-		out = append(out, statement{Sid: "LedgerUnlock", Actions: []string{"s3:DeleteObject"}, Resources: []string{objects(bucket, "locks/*")}})
+		out = append(out, statement{Sid: "LedgerUnlock", Actions: []string{"s3:DeleteObject"}, Resources: []string{objects(bucket, "locks/*"), objects(bucket, "claims/*")}})
 	}
 	return out
 }

@@ -59,7 +59,7 @@ func (g grants) backUp() []statement {
 	return []statement{
 		allow("StartBackups", []string{"backup:StartBackupJob"}, g.VaultARN()),
 		anything("WatchBackups", noResourceType, "backup:DescribeBackupJob"),
-		allow("RecoveryPoints", []string{"backup:DescribeRecoveryPoint", "backup:TagResource"}, g.recoveryPoints()...),
+		allow("TagRecoveryPoints", []string{"backup:TagResource"}, g.recoveryPoints()...),
 		g.passRole(names.BackupRole),
 	}
 }

@@ -120,7 +120,7 @@ func (g grants) finishCluster() []statement {
 }
 
 func (g grants) resetCredentials(t config.Target) []statement {
-	out := []statement{g.lookAtClusters(), g.lookAtInstances(), g.modifyOwnClusters()}
+	out := []statement{g.lookAtClusters(), g.modifyOwnClusters()}
 	if s := g.secrets(configuredSecrets(t)); len(s) > 0 {
 		out = append(out, allow("ReadSecrets", []string{"secretsmanager:GetSecretValue"}, s...))
 	}

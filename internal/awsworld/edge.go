@@ -139,8 +139,10 @@ func statusOf(e smithy.APIError) int {
 	case code == "ConditionalRequestConflict":
 		return http.StatusConflict
 	case code == "NoSuchKey", code == "NoSuchBucket", code == "NotFound",
-		strings.HasSuffix(code, "NotFoundFault"), code == "DBInstanceNotFound":
+		strings.HasSuffix(code, "NotFoundFault"), code == "DBInstanceNotFound", code == "DBParameterGroupNotFound":
 		return http.StatusNotFound
+	case code == "DisabledException", code == "KMSInvalidStateException":
+		return http.StatusConflict
 	}
 	return http.StatusBadRequest
 }

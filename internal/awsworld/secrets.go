@@ -1,6 +1,8 @@
 package awsworld
 
 import (
+	"maps"
+	"slices"
 	"strings"
 )
 
@@ -28,9 +30,9 @@ func (s *Secrets) Add(value, what string) {
 
 // Search looks for any known secret in text that is about to leave a function.
 func (s *Secrets) Search(where, text string) {
-	for v, what := range s.values {
+	for _, v := range slices.Sorted(maps.Keys(s.values)) {
 		if strings.Contains(text, v) {
-			s.leaks = append(s.leaks, Leak{Secret: what, Where: where})
+			s.leaks = append(s.leaks, Leak{Secret: s.values[v], Where: where})
 		}
 	}
 }

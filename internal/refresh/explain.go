@@ -20,7 +20,7 @@ func failedJob(state, message string) converge.JobState {
 var explanations = []struct{ contains, next string }{
 	{"same organization", "both accounts must be in one AWS Organization; `aws organizations describe-organization` in each"},
 	{"cross-account copy feature is not enabled", "in the management account: `aws backup update-global-settings --global-settings isCrossAccountBackupEnabled=true`"},
-	{"copyintobackupvault", "the target's vault policy must allow backup:CopyIntoBackupVault to production: `npx cdk deploy dbferry-<target>` puts the statement back"},
+	{"trying to call aws backup service", "the target's vault policy must allow backup:CopyIntoBackupVault to production: `npx cdk deploy dbferry-<target>` puts the statement back"},
 	{"default backup service managed key", "the target's vault must be under a customer managed key: `npx cdk deploy dbferry-<target>`"},
 	{"aws managed key", "the cluster is under an AWS managed key, which cannot leave the account; rebuild it from a snapshot with a customer managed key"},
 	{"creategrant", "add kms:CreateGrant for the target to the cluster key's policy; the stack's output ClusterKeyStatements has the statement; `aws kms put-key-policy`"},
@@ -30,6 +30,8 @@ var explanations = []struct{ contains, next string }{
 	{"50 user tags", "remove tags from the resource: AWS allows 50 after merging"},
 	{"retention", "the target's vault lock limits retention; change limits.retentionDays in dbferry.json"},
 	{"service-linked role", "`aws iam create-service-linked-role --aws-service-name backup.amazonaws.com` in the target"},
+	{"does not have sufficient permissions", "the role of AWS Backup lacks a permission; `npx cdk diff` shows what dbferry's stacks would allow"},
+	{"cannot be assumed by aws backup", "the role's trust policy must name backup.amazonaws.com: `npx cdk deploy` puts it back"},
 	{"not authorized", "allow the action named above on the side named above; `npx cdk diff` shows what dbferry's stacks would allow"},
 	{"access denied", "allow the action named above on the side named above; `npx cdk diff` shows what dbferry's stacks would allow"},
 }

@@ -1,0 +1,52 @@
+# Bare `make` prints this help.
+SHELL := /bin/bash
+export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
+GO := go
+
+.DEFAULT_GOAL := help
+.PHONY: help ready rehearse test lint race bench fuzz golden synth build clean check
+
+help: ## print this help
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+rehearse: ## watch a refresh in two simulated accounts (ARGS='--help' for options)
+	@scripts/ready.sh rehearse
+	@scripts/synth.sh
+	@$(GO) build -o .build/rehearse ./cmd/rehearse && exec .build/rehearse refresh $(ARGS)
+
+ready: ## set everything up and synthesise, without running
+	@scripts/ready.sh all
+	@scripts/synth.sh
+
+test: ## run all tests
+	@scripts/ready.sh test
+	@$(GO) vet ./cmd/... ./internal/... ./functions/... ./infra/... ./events/... ./statemachines/...
+	@GOOS=darwin $(GO) vet ./cmd/... ./internal/...
+	$(GO) test -timeout 900s ./cmd/... ./internal/... ./functions/... ./infra/... ./events/... ./statemachines/...
+
+lint: ## gofmt, asl-validator and cfn-lint
+	@scripts/ready.sh lint
+	@scripts/synth.sh
+	@scripts/lint.sh
+
+race: ## all tests under the race detector
+	@scripts/ready.sh test
+	$(GO) test -race -timeout 1800s ./internal/...
+
+bench: ## benchmarks
+	@scripts/ready.sh rehearse
+	$(GO) test -run '^$$' -bench . ./internal/...
+
+golden: ## write the golden files of packages that have some
+	$(GO) test ./infra/stack ./internal/report ./internal/keypolicy -update
+
+synth: ## synthesise the templates with the real functions, into cdk.out
+	npx cdk synth --quiet
+
+build: ## compile everything
+	$(GO) build ./cmd/... ./internal/... ./functions/... ./infra/... ./events/... ./statemachines/...
+
+check: lint test ## what continuous integration runs, and lint
+
+clean: ## remove what was built
+	rm -rf .build cdk.out .cache/assembly

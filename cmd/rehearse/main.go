@@ -1,0 +1,129 @@
+// Command rehearse runs dbferry in simulated AWS accounts: the templates that
+// `npx cdk deploy` would ship, the real state machines and the real handlers.
+// Flags only; the work is in internal/rehearsal and internal/report.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/dbferry/dbferry/internal/awsworld"
+	"github.com/dbferry/dbferry/internal/rehearsal"
+	"github.com/dbferry/dbferry/internal/report"
+	"github.com/dbferry/dbferry/internal/sqlserver"
+)
+
+const usage = `usage: rehearse refresh [options]
+
+Runs one refresh from production to staging in simulated accounts. Exit status
+0 only when it ended Succeeded, 1 when it did not, 2 for bad options.
+
+options:
+`
+
+// Exit codes.
+const (
+	succeeded = 0
+	ended     = 1
+	misused   = 2
+)
+
+func main() {
+	sqlserver.RunWatcherIfAsked()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:])
+	stop()
+	os.Exit(code)
+}
+
+type options struct {
+	rehearsal.Scenario
+	load, faults, ground, json string
+	details                    bool
+}
+
+func run(ctx context.Context, args []string) int {
+	if len(args) == 0 || args[0] != "refresh" {
+		fmt.Fprint(os.Stderr, usage)
+		return misused
+	}
+	o, err := parse(args[1:])
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "rehearse:", err)
+		return misused
+	}
+	fmt.Println("dbferry: rehearsing a refresh in two simulated accounts (templates from " + o.Assembly + ")")
+	r, err := rehearsal.Run(ctx, o.Scenario)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "rehearse:", err)
+		return ended
+	}
+	report.Screen(os.Stdout, r, o.details)
+	if err := writeJSON(o.json, r); err != nil {
+		fmt.Fprintln(os.Stderr, "rehearse:", err)
+		return ended
+	}
+	if r.Verdict != "Succeeded" {
+		return ended
+	}
+	return succeeded
+}
+
+func parse(args []string) (options, error) {
+	var o options
+	f := flag.NewFlagSet("refresh", flag.ContinueOnError)
+	f.Usage = func() { fmt.Fprint(f.Output(), usage); f.PrintDefaults() }
+	f.StringVar(&o.Assembly, "assembly", ".cache/assembly", "folder with the synthesised templates (a cdk.out, edited or not)")
+	f.StringVar(&o.ground, "ground", "", "ground.json: what exists in the accounts before dbferry; empty: derived from the configuration")
+	f.BoolVar(&o.StacksReversed, "production-first", false, "deploy production before staging instead of after it")
+	f.Float64Var(&o.Speed, "speed", 0, "simulated seconds a real second; 0: as fast as possible")
+	f.StringVar(&o.faults, "fault", "", "SITE=KIND,… with SITE machine/item/state/Service.Operation and KIND error, throttle, deny, lost, slow or crash")
+	f.StringVar(&o.load, "load", "", "mysql=FILE: a dump that replaces the sample database")
+	f.StringVar(&o.json, "json", "", "write the result to this file as JSON")
+	f.BoolVar(&o.details, "details", false, "show counters and the path of every execution")
+	if err := f.Parse(args); err != nil {
+		return o, err
+	}
+	if f.NArg() > 0 {
+		return o, fmt.Errorf("unexpected argument %q", f.Arg(0))
+	}
+	return o, o.read()
+}
+
+// read turns the texts of flags into a scenario.
+func (o *options) read() error {
+	for _, text := range strings.FieldsFunc(o.faults, func(r rune) bool { return r == ',' }) {
+		fault, err := awsworld.ParseFault(text)
+		if err != nil {
+			return err
+		}
+		o.Faults = append(o.Faults, fault)
+	}
+	if o.load != "" {
+		engine, file, ok := strings.Cut(o.load, "=")
+		if !ok || engine != "mysql" {
+			return fmt.Errorf("--load %q: want mysql=FILE", o.load)
+		}
+		if _, err := os.Stat(file); err != nil {
+			return fmt.Errorf("--load: %w", err)
+		}
+		o.Load = map[string]string{engine: file}
+	}
+	return o.readGround()
+}
+
+func writeJSON(file string, r *rehearsal.Result) error {
+	if file == "" {
+		return nil
+	}
+	raw, err := report.JSON(r)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(file, raw, 0o644)
+}

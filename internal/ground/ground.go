@@ -1,0 +1,198 @@
+// Package ground describes what exists before dbferry: production's clusters
+// with their keys, network and users, its tables, the organization's settings,
+// and what each target brings (network, parameter groups, secrets). The
+// rehearsal puts it into the simulated accounts before it deploys anything.
+//
+// A ground is derived from a configuration by ForConfig, or read from a file
+// by Load, so that a user may rehearse with settings of their own.
+package ground
+
+import (
+	_ "embed"
+	"encoding/json"
+	"fmt"
+	"os"
+
+	"github.com/dbferry/dbferry/internal/lambdafn"
+)
+
+// Ground is the scene of a rehearsal.
+type Ground struct {
+	Organization Organization `json:"organization"`
+	Accounts     []Account    `json:"accounts"`
+	Clusters     []Cluster    `json:"clusters"` // in production
+	Tables       []Table      `json:"tables"`   // in production
+}
+
+// Organization is the AWS organization that all accounts belong to.
+type Organization struct {
+	ID                string `json:"id"`
+	ManagementAccount string `json:"managementAccount"`
+	// CrossAccountBackup is AWS Backup's switch in the management account.
+	CrossAccountBackup bool `json:"crossAccountBackup"`
+}
+
+// Account is one account with what others made in it.
+type Account struct {
+	ID                 string           `json:"id"`
+	Name               string           `json:"name"` // "production" or the target's name
+	ServiceLinkedRoles []string         `json:"serviceLinkedRoles"`
+	BackupOptIn        map[string]bool  `json:"backupOptIn"`    // resource type → AWS Backup may touch it
+	BackupAdvanced     map[string]bool  `json:"backupAdvanced"` // resource type → managed by AWS Backup
+	Bootstrap          string           `json:"bootstrap"`      // version of `cdk bootstrap`
+	Subnets            []Subnet         `json:"subnets"`
+	SubnetGroups       []SubnetGroup    `json:"subnetGroups"`
+	SecurityGroups     []SecurityGroup  `json:"securityGroups"`
+	ParameterGroups    []ParameterGroup `json:"parameterGroups"`
+	Secrets            []Secret         `json:"secrets"`
+}
+
+// Subnet is a subnet of a VPC.
+type Subnet struct {
+	ID   string `json:"id"`
+	VPC  string `json:"vpc"`
+	Zone string `json:"zone"`
+	CIDR string `json:"cidr"`
+}
+
+// SubnetGroup is a DB subnet group.
+type SubnetGroup struct {
+	Name    string   `json:"name"`
+	VPC     string   `json:"vpc"`
+	Subnets []string `json:"subnets"`
+}
+
+// SecurityGroup is a VPC security group that lets everything out.
+type SecurityGroup struct {
+	ID      string `json:"id"`
+	Name    string `json:"name"`
+	VPC     string `json:"vpc"`
+	Ingress []Rule `json:"ingress"`
+}
+
+// Rule admits TCP from a group or a block of addresses.
+type Rule struct {
+	From  int32  `json:"from"`
+	To    int32  `json:"to"`
+	Group string `json:"group,omitempty"`
+	CIDR  string `json:"cidr,omitempty"`
+}
+
+// ParameterGroup is a DB cluster parameter group, or a DB parameter group.
+type ParameterGroup struct {
+	Name     string `json:"name"`
+	Family   string `json:"family"`
+	Instance bool   `json:"instance,omitempty"`
+}
+
+// Secret is a Secrets Manager secret with {"username","password"}.
+type Secret struct {
+	Name     string `json:"name"`
+	User     string `json:"user"`
+	Password string `json:"password"`
+}
+
+// Cluster is an Aurora cluster of production with one writer.
+type Cluster struct {
+	ID             string            `json:"id"`
+	Engine         string            `json:"engine"`
+	EngineVersion  string            `json:"engineVersion"`
+	SubnetGroup    string            `json:"subnetGroup"`
+	SecurityGroups []string          `json:"securityGroups"`
+	VPC            string            `json:"vpc"`
+	AppGroup       string            `json:"appGroup"` // security group of production's own application
+	InstanceClass  string            `json:"instanceClass"`
+	Key            Key               `json:"key"`
+	LogExports     []string          `json:"logExports"`
+	Tags           map[string]string `json:"tags"`
+	VolumeGB       int64             `json:"volumeGB"`
+	Master         User              `json:"master"`
+	Users          []User            `json:"users"`
+	// Writes says that production's application keeps inserting rows while it
+	// is backed up; it logs in as the first of Users.
+	Writes bool `json:"writes"`
+}
+
+// Key is the customer managed key of a cluster.
+type Key struct {
+	ID string `json:"id"`
+	// Policy replaces the default policy: the account's own administration and
+	// the statements that the production stack prints (internal/keypolicy).
+	Policy json.RawMessage `json:"policy,omitempty"`
+}
+
+// User is a database user with production's password.
+type User struct {
+	Name     string `json:"name"`
+	Password string `json:"password"`
+}
+
+// Table is a DynamoDB table of production.
+type Table struct {
+	Name         string            `json:"name"`
+	TTLAttribute string            `json:"ttlAttribute"`
+	PointInTime  bool              `json:"pointInTime"`
+	Tags         map[string]string `json:"tags"`
+	Items        int               `json:"items"`
+	Writes       bool              `json:"writes"`
+}
+
+//go:embed ground.json
+var example []byte
+
+// Example is the ground of the configuration that dbferry ships.
+func Example() (Ground, error) { return Parse(example) }
+
+// Load reads a ground from a file.
+func Load(file string) (Ground, error) {
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		return Ground{}, fmt.Errorf("ground: %w", err)
+	}
+	g, err := Parse(raw)
+	if err != nil {
+		return Ground{}, fmt.Errorf("%s: %w", file, err)
+	}
+	return g, nil
+}
+
+// Parse reads a ground strictly: an unknown field is an error.
+func Parse(raw []byte) (Ground, error) {
+	var g Ground
+	if err := lambdafn.Strict(raw, &g); err != nil {
+		return Ground{}, fmt.Errorf("ground: %w", err)
+	}
+	return g, g.validate()
+}
+
+// validate refuses what the simulated services would only trip over.
+func (g Ground) validate() error {
+	for _, a := range g.Accounts {
+		for _, s := range a.Secrets {
+			if len(s.Password) < 8 {
+				return fmt.Errorf("ground: secret %s of account %s: a password of fewer than 8 characters", s.Name, a.ID)
+			}
+		}
+	}
+	for _, c := range g.Clusters {
+		for _, u := range append([]User{c.Master}, c.Users...) {
+			if len(u.Password) < 8 {
+				return fmt.Errorf("ground: user %s of cluster %s: a password of fewer than 8 characters", u.Name, c.ID)
+			}
+		}
+		if c.Writes && len(c.Users) == 0 {
+			return fmt.Errorf("ground: cluster %s is written to but has no user to do it", c.ID)
+		}
+	}
+	return nil
+}
+
+// Account finds an account by id; nil when there is none.
+func (g Ground) Account(id string) *Account {
+	for i := range g.Accounts {
+		if g.Accounts[i].ID == id {
+			return &g.Accounts[i]
+		}
+	}
+	return nil
+}

@@ -1,0 +1,87 @@
+package ground
+
+import (
+	"encoding/json"
+	"flag"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/dbferry/dbferry/internal/config"
+)
+
+var update = flag.Bool("update", false, "rewrite ground.json")
+
+func exampleConfig(t *testing.T) config.Config {
+	t.Helper()
+	c, err := config.Load("../../dbferry.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func TestExampleIsDerived(t *testing.T) {
+	want, err := ForConfig(exampleConfig(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if *update {
+		raw, err := json.MarshalIndent(want, "", "  ")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile("ground.json", append(raw, '\n'), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	got, err := Example()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error("ground.json is not what the example configuration gives; run with -update (-want +got):\n" + diff)
+	}
+}
+
+func TestParseRefuses(t *testing.T) {
+	for name, c := range map[string]struct{ raw, want string }{
+		"unknown field":   {`{"cluster": []}`, "unknown field"},
+		"short password":  {`{"accounts":[{"id":"1","secrets":[{"name":"s","user":"u","password":"short"}]}]}`, "fewer than 8"},
+		"writer, no user": {`{"clusters":[{"id":"c","master":{"name":"admin","password":"long-enough"},"writes":true}]}`, "no user"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if _, err := Parse([]byte(c.raw)); err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("got %v, want an error with %q", err, c.want)
+			}
+		})
+	}
+}
+
+func TestSelectors(t *testing.T) {
+	c := exampleConfig(t)
+	c.DataSet.Tables = []config.Selector{{Prefix: "shop-"}, {Tag: &config.Tag{Key: "refresh", Value: "yes"}}}
+	g, err := ForConfig(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(g.Tables) != 4 {
+		t.Fatalf("%d tables, want two for each selector", len(g.Tables))
+	}
+	for i, tb := range g.Tables {
+		if !c.DataSet.Tables[i/2].Matches(tb.Name, tb.Tags) {
+			t.Errorf("table %s is not what its selector finds", tb.Name)
+		}
+	}
+	if g, err = g.WithTables(c, 50); err != nil || len(g.Tables) != 50 {
+		t.Errorf("WithTables: %d tables, %v", len(g.Tables), err)
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add([]byte(example))
+	f.Fuzz(func(t *testing.T, raw []byte) { _, _ = Parse(raw) })
+}

@@ -1,0 +1,103 @@
+// Package report turns a rehearsal's Result into what people and programs read:
+// the screen and JSON. It decides nothing.
+package report
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/dbferry/dbferry/internal/rehearsal"
+)
+
+// JSON keys are a contract: programs and benchmarks read them. Times are
+// simulated seconds since the start.
+type result struct {
+	Verdict             string      `json:"verdict"`
+	Cause               string      `json:"cause,omitempty"`
+	RefreshID           string      `json:"refreshId"`
+	Executions          []execution `json:"executions"`
+	Items               []item      `json:"items"`
+	Waits               []wait      `json:"waits"`
+	Denials             []denial    `json:"denials"`
+	CriticalPathSeconds float64     `json:"criticalPathSeconds"`
+	SimulatedSeconds    float64     `json:"simulatedSeconds"`
+	Permissions         permissions `json:"permissions"`
+	SecretsLeaked       int         `json:"secretsLeaked"`
+}
+
+type execution struct {
+	Machine          string  `json:"machine"`
+	Account          string  `json:"account"`
+	Status           string  `json:"status"`
+	Error            string  `json:"error"`
+	Events           int     `json:"events"`
+	Transitions      int     `json:"transitions"`
+	SimulatedSeconds float64 `json:"simulatedSeconds"`
+}
+
+type item struct {
+	Source         string `json:"source"`
+	Kind           string `json:"kind"`
+	Target         string `json:"target"`
+	RowsSource     int    `json:"rowsSource"`
+	RowsTarget     int    `json:"rowsTarget"`
+	ChecksumSource string `json:"checksumSource"`
+	ChecksumTarget string `json:"checksumTarget"`
+}
+
+type wait struct {
+	What       string   `json:"what"`
+	FinishedAt float64  `json:"finishedAt"`
+	NoticedAt  *float64 `json:"noticedAt"` // null when nobody looked any more
+}
+
+type denial struct {
+	Account  string `json:"account"`
+	Who      string `json:"who"`
+	Action   string `json:"action"`
+	Resource string `json:"resource"`
+	Why      string `json:"why"`
+	Missing  string `json:"missing"`
+	Fix      string `json:"fix"`
+}
+
+type permissions struct {
+	Granted int      `json:"granted"`
+	Used    int      `json:"used"`
+	Unused  []string `json:"unused"`
+}
+
+// JSON renders a result for programs.
+func JSON(r *rehearsal.Result) ([]byte, error) {
+	out := result{
+		Verdict: r.Verdict, Cause: r.Cause, RefreshID: r.RefreshID,
+		Executions: []execution{}, Items: []item{}, Waits: []wait{}, Denials: []denial{},
+		CriticalPathSeconds: seconds(r.CriticalPath), SimulatedSeconds: seconds(r.Duration),
+		Permissions:   permissions{Granted: r.Permissions.Granted, Used: r.Permissions.Used, Unused: r.Permissions.Unused},
+		SecretsLeaked: len(r.SecretsLeaked),
+	}
+	if out.Permissions.Unused == nil {
+		out.Permissions.Unused = []string{}
+	}
+	for _, e := range r.Executions {
+		out.Executions = append(out.Executions, execution{e.Machine, e.Account, e.Status, e.Error, e.Events, e.Transitions, seconds(e.Duration)})
+	}
+	for _, i := range r.Items {
+		out.Items = append(out.Items, item{i.Source, i.Kind, i.Target, i.RowsSource, i.RowsTarget, i.ChecksumSource, i.ChecksumTarget})
+	}
+	for _, w := range r.Waits {
+		one := wait{What: w.What, FinishedAt: seconds(w.Finished)}
+		if w.Noticed > 0 {
+			s := seconds(w.Noticed)
+			one.NoticedAt = &s
+		}
+		out.Waits = append(out.Waits, one)
+	}
+	for _, d := range r.Denials {
+		out.Denials = append(out.Denials, denial{d.Account, d.Who, d.Action, d.Resource, d.Why, d.Missing, d.Fix})
+	}
+	raw, err := json.MarshalIndent(out, "", "  ")
+	return append(raw, '\n'), err
+}
+
+func seconds(d time.Duration) float64 { return d.Round(time.Millisecond).Seconds() }

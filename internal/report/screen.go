@@ -1,0 +1,146 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/dbferry/dbferry/internal/rehearsal"
+)
+
+// Screen writes a result for a person. With details it adds the counters and
+// the path of every execution.
+func Screen(w io.Writer, r *rehearsal.Result, details bool) {
+	border(w, r)
+	items(w, r)
+	denials(w, r)
+	verdict(w, r)
+	if details {
+		more(w, r)
+	}
+	tryNext(w, r)
+}
+
+// border shows what AWS did in each account, and the crossing as one line.
+func border(w io.Writer, r *rehearsal.Result) {
+	line := func(at time.Duration, left, right string) {
+		fmt.Fprintf(w, "%9s  %-46s │ %s\n", clock(at), left, right)
+	}
+	fmt.Fprintf(w, "%9s  %-46s │ %s\n", "simulated", "PRODUCTION", "STAGING")
+	crossed := false
+	cross := func(until time.Duration) {
+		for _, c := range r.Border {
+			if !crossed && c.At <= until {
+				crossed = true
+				fmt.Fprintf(w, "%9s  %s\n", clock(c.At), "── "+c.What+" ──▶")
+			}
+		}
+	}
+	for _, x := range r.Waits {
+		text := fmt.Sprintf("%s: AWS took %s", x.What, short(x.Finished-x.Began))
+		if x.Noticed > 0 {
+			text += fmt.Sprintf(", seen after %s", short(x.Noticed-x.Finished))
+		}
+		if x.Phase == "backup" || x.Phase == "copy" {
+			line(x.Finished, text, "")
+			continue
+		}
+		cross(x.Finished)
+		line(x.Finished, "", text)
+	}
+	cross(r.Duration)
+	fmt.Fprintln(w)
+}
+
+func items(w io.Writer, r *rehearsal.Result) {
+	if len(r.Items) == 0 {
+		return
+	}
+	tw := tabwriter.NewWriter(w, 0, 0, 3, ' ', 0)
+	fmt.Fprintln(tw, "table\trows at cut-off\trows in staging\tchecksum")
+	for _, i := range r.Items {
+		same := "same"
+		if !i.Same() {
+			same = "DIFFERENT"
+		}
+		fmt.Fprintf(tw, "%s\t%d\t%d\t%s\n", i.Source, i.RowsSource, i.RowsTarget, same)
+	}
+	tw.Flush()
+	fmt.Fprintln(w)
+}
+
+func denials(w io.Writer, r *rehearsal.Result) {
+	if r.Verdict == "Succeeded" {
+		return
+	}
+	for _, d := range r.Denials {
+		fmt.Fprintf(w, "refused by account %s: %s on %s\n  who:     %s\n  why:     %s\n", d.Account, d.Action, d.Resource, d.Who, d.Why)
+		if d.Missing != "" {
+			fmt.Fprintf(w, "  missing: %s\n", d.Missing)
+		}
+		fmt.Fprintf(w, "  fix:     %s\n\n", d.Fix)
+	}
+}
+
+func verdict(w io.Writer, r *rehearsal.Result) {
+	for _, e := range r.Executions {
+		fmt.Fprintf(w, "%-38s %-14s %s  %s\n", e.Machine, e.Account, e.Status, e.Error)
+	}
+	fmt.Fprintf(w, "\n%s", r.Verdict)
+	if r.RefreshID != "" {
+		fmt.Fprintf(w, ": refresh %s", r.RefreshID)
+	}
+	fmt.Fprintf(w, ", %s simulated", short(r.Duration))
+	if r.CriticalPath > 0 && r.Verdict == "Succeeded" {
+		fmt.Fprintf(w, " (AWS's own jobs %s, dbferry's share %s)", short(r.CriticalPath), short(r.Duration-r.CriticalPath))
+	}
+	fmt.Fprintln(w)
+	if r.DataAge > 0 {
+		fmt.Fprintf(w, "data is %s old; the cut-offs of its items span %s\n", short(r.DataAge), short(r.CutOffSpread))
+	}
+	if r.Cause != "" && r.Verdict != "Succeeded" {
+		fmt.Fprintf(w, "why: %s\n", r.Cause)
+	}
+	for _, l := range r.Left {
+		fmt.Fprintf(w, "left behind: %s\n", l)
+	}
+	if len(r.SecretsLeaked) > 0 {
+		fmt.Fprintf(w, "SECRETS LEAKED: %s\n", strings.Join(r.SecretsLeaked, "; "))
+	}
+}
+
+func more(w io.Writer, r *rehearsal.Result) {
+	fmt.Fprintf(w, "\ndetails: %d API calls, %d kernel events; permissions: %d granted, %d used\n", r.Calls, r.Events, r.Permissions.Granted, r.Permissions.Used)
+	for _, e := range r.Executions {
+		fmt.Fprintf(w, "  %s: %d history events, %d transitions, %s\n    %s\n", e.Machine, e.Events, e.Transitions, short(e.Duration), strings.Join(e.Path, " → "))
+	}
+	for _, u := range r.Permissions.Unused {
+		fmt.Fprintf(w, "  not used: %s\n", u)
+	}
+}
+
+func tryNext(w io.Writer, r *rehearsal.Result) {
+	fmt.Fprintln(w)
+	if r.Verdict == "Succeeded" {
+		fmt.Fprintln(w, "try next: make rehearse ARGS=\"--details\"   or   make rehearse ARGS=\"--fault 'production-backup/table/Copy the recovery point (table)/Backup.StartCopyJob=lost'\"")
+		return
+	}
+	fmt.Fprintln(w, "try next: mend what is named above and rehearse again; docs/operations.md says what each end means")
+}
+
+func clock(d time.Duration) string {
+	s := int(d.Seconds())
+	return fmt.Sprintf("%d:%02d:%02d", s/3600, s/60%60, s%60)
+}
+
+func short(d time.Duration) string {
+	switch {
+	case d >= time.Hour:
+		return fmt.Sprintf("%dh%02dm", int(d.Hours()), int(d.Minutes())%60)
+	case d >= time.Minute:
+		return fmt.Sprintf("%dm%02ds", int(d.Minutes()), int(d.Seconds())%60)
+	}
+	return fmt.Sprintf("%ds", int(d.Round(time.Second).Seconds()))
+}
