@@ -128,6 +128,8 @@ func (s *closeRun) do(ctx context.Context, end End) (Closed, error) {
 		return out, err
 	}
 	out.Trouble = s.release(ctx, end)
+	// The alarm for NeedsOperator counts this line (infra/stack/alarm.go).
+	s.Log.Info("run closed", "verdict", end.Verdict, "refresh", end.RefreshID, "execution", end.Execution, "trouble", out.Trouble)
 	return out, nil
 }
 

@@ -46,6 +46,7 @@ var kinds = map[string]kind{
 	"AWS::Lambda::Permission": {mint: mintName, ref: "{name}", view: permissionView, attributes: map[string]string{"Id": "{name}"}},
 	"AWS::Logs::LogGroup": {nameIn: "LogGroupName", longest: 512, mint: mintName, ref: "{name}", view: logGroupView,
 		attributes: map[string]string{"Arn": "arn:{partition}:logs:{region}:{account}:log-group:{name}:*"}},
+	"AWS::Logs::MetricFilter": {nameIn: "FilterName", longest: 512, mint: mintName, ref: "{name}", view: metricFilterView},
 	"AWS::S3::Bucket": {nameIn: "BucketName", longest: 63, mint: mintLowerName, ref: "{name}", view: bucketView,
 		attributes: map[string]string{"Arn": "arn:{partition}:s3:::{name}", "DomainName": "{name}.s3.{suffix}",
 			"DualStackDomainName": "{name}.s3.dualstack.{region}.{suffix}", "RegionalDomainName": "{name}.s3.{region}.{suffix}"}},

@@ -26,6 +26,21 @@ type Alarm struct {
 	Properties  json.RawMessage // everything, as resolved
 }
 
+// MetricFilter counts log lines into a metric. Logs are not simulated, so it is
+// read and shown, never evaluated.
+type MetricFilter struct {
+	LogicalID  string
+	LogGroup   string
+	Pattern    string
+	Properties json.RawMessage // everything, as resolved
+}
+
+func metricFilterView(f *fields, r *Resource) any {
+	v := &MetricFilter{LogicalID: r.LogicalID, LogGroup: f.need("LogGroupName"), Pattern: f.need("FilterPattern"), Properties: encode(r.Properties)}
+	f.harmless(sortedKeys(r.Properties)...)
+	return v
+}
+
 // Dashboard is a CloudWatch dashboard.
 type Dashboard struct {
 	LogicalID string

@@ -39,6 +39,7 @@ type Views struct {
 	Machines           []*Machine
 	Alarms             []*Alarm
 	Dashboards         []*Dashboard
+	MetricFilters      []*MetricFilter
 	SecurityGroups     []*SecurityGroup
 	IngressRules       []*GroupRule // of AWS::EC2::SecurityGroupIngress
 	EgressRules        []*GroupRule // of AWS::EC2::SecurityGroupEgress
@@ -126,6 +127,8 @@ func (d *Deployment) fileRest(res *Resource) {
 		d.Machines = append(d.Machines, v)
 	case *Alarm:
 		d.Alarms = append(d.Alarms, v)
+	case *MetricFilter:
+		d.MetricFilters = append(d.MetricFilters, v)
 	case *Dashboard:
 		d.Dashboards = append(d.Dashboards, v)
 	case *SecurityGroup:
