@@ -11,8 +11,10 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/dbferry/dbferry/internal/awsworld"
+	"github.com/dbferry/dbferry/internal/ground"
 	"github.com/dbferry/dbferry/internal/rehearsal"
 	"github.com/dbferry/dbferry/internal/report"
 	"github.com/dbferry/dbferry/internal/sqlserver"
@@ -75,7 +77,7 @@ func run(ctx context.Context, args []string) int {
 }
 
 func parse(args []string) (options, error) {
-	var o options
+	o := options{Scenario: rehearsal.Scenario{Seed: 1, Sleep: time.Sleep, Clock: time.Now}}
 	f := flag.NewFlagSet("refresh", flag.ContinueOnError)
 	f.Usage = func() { fmt.Fprint(f.Output(), usage); f.PrintDefaults() }
 	f.StringVar(&o.Assembly, "assembly", ".cache/assembly", "folder with the synthesised templates (a cdk.out, edited or not)")
@@ -83,6 +85,7 @@ func parse(args []string) (options, error) {
 	f.BoolVar(&o.StacksReversed, "production-first", false, "deploy production before staging instead of after it")
 	f.Float64Var(&o.Speed, "speed", 0, "simulated seconds a real second; 0: as fast as possible")
 	f.StringVar(&o.faults, "fault", "", "SITE=KIND,… with SITE machine/item/state/Service.Operation and KIND error, throttle, deny, lost, slow or crash")
+	f.IntVar(&o.Tables, "tables", 0, "how many DynamoDB tables production has; needs a prefix or tag selector in the configuration")
 	f.StringVar(&o.load, "load", "", "mysql=FILE: a dump that replaces the sample database")
 	f.StringVar(&o.json, "json", "", "write the result to this file as JSON")
 	f.BoolVar(&o.details, "details", false, "show counters and the path of every execution")
@@ -115,6 +118,20 @@ func (o *options) read() error {
 		o.Load = map[string]string{engine: file}
 	}
 	return o.readGround()
+}
+
+// readGround loads a ground.json when one is given; without it the ground is
+// derived from the configuration that the assembly carries.
+func (o *options) readGround() error {
+	if o.ground == "" {
+		return nil
+	}
+	g, err := ground.Load(o.ground)
+	if err != nil {
+		return err
+	}
+	o.Ground = &g
+	return nil
 }
 
 func writeJSON(file string, r *rehearsal.Result) error {

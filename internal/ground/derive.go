@@ -142,7 +142,7 @@ func (c *Cluster) addUser(name string) {
 
 func account(id, name string) Account {
 	return Account{
-		ID: id, Name: name, ServiceLinkedRoles: []string{"backup.amazonaws.com", "rds.amazonaws.com"}, Bootstrap: "30",
+		ID: id, Name: name, ServiceLinkedRoles: []string{"backup.amazonaws.com", "rds.amazonaws.com"},
 		BackupOptIn: map[string]bool{"Aurora": true, "DynamoDB": true}, BackupAdvanced: map[string]bool{"DynamoDB": true},
 	}
 }

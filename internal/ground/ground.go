@@ -39,7 +39,6 @@ type Account struct {
 	ServiceLinkedRoles []string         `json:"serviceLinkedRoles"`
 	BackupOptIn        map[string]bool  `json:"backupOptIn"`    // resource type → AWS Backup may touch it
 	BackupAdvanced     map[string]bool  `json:"backupAdvanced"` // resource type → managed by AWS Backup
-	Bootstrap          string           `json:"bootstrap"`      // version of `cdk bootstrap`
 	Subnets            []Subnet         `json:"subnets"`
 	SubnetGroups       []SubnetGroup    `json:"subnetGroups"`
 	SecurityGroups     []SecurityGroup  `json:"securityGroups"`

@@ -118,7 +118,7 @@ func readImports(t *testing.T) map[string][]string {
 
 // realTime may look at the machine's clock: real processes, the Lambda edge,
 // commands, and what measures itself.
-var realTime = []string{"internal/sqlserver", "internal/dump", "internal/lambdafn", "internal/dbconn", "cmd", "infra", "internal/rehearsal", "internal/jsonata"}
+var realTime = []string{"internal/sqlserver", "internal/dump", "internal/lambdafn", "internal/dbconn", "cmd", "infra", "internal/jsonata"}
 
 // TestNoRealTime: domain and simulation live on the kernel's clock. A hidden
 // time.Now would make two runs differ.

@@ -1,0 +1,98 @@
+package rehearsal
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/dbferry/dbferry/internal/awsworld/states"
+)
+
+// collect makes the result of a run that has ended.
+func (s *stage) collect(ctx context.Context, o outcome) (*Result, error) {
+	r := &Result{Verdict: o.verdict, Cause: o.cause, RefreshID: s.refreshID(), Duration: o.ended.Sub(o.began)}
+	for _, x := range s.states.Executions("") {
+		r.Executions = append(r.Executions, execution(x))
+	}
+	if err := s.prove(ctx, o, r); err != nil {
+		return nil, err
+	}
+	for _, w := range s.w.Waits.All() {
+		r.Waits = append(r.Waits, Wait{What: w.What, Item: w.Item, Phase: w.Phase, Began: s.from(o, w.Began), Finished: s.from(o, w.Finished), Noticed: s.from(o, w.Noticed)})
+	}
+	r.CriticalPath = criticalPath(r.Waits)
+	r.Border = s.border(o)
+	r.Denials = s.denials()
+	r.Permissions = s.permissions()
+	for _, l := range s.w.Secrets.Leaks() {
+		r.SecretsLeaked = append(r.SecretsLeaked, l.Secret+", "+l.Where)
+	}
+	if r.Verdict != VerdictSucceeded {
+		r.Left = s.left(r.RefreshID)
+	}
+	r.Calls, r.Events = len(s.w.Journal.Calls), s.w.Kernel.Events()
+	return r, nil
+}
+
+// from is a moment as time since the refresh began; zero stays zero.
+func (s *stage) from(o outcome, t time.Time) time.Duration {
+	if t.IsZero() {
+		return 0
+	}
+	return t.Sub(o.began)
+}
+
+func execution(x states.Report) Execution {
+	return Execution{
+		Machine: x.Machine, Account: x.Account, Status: string(x.Status), Error: x.Error, Cause: x.Cause, Events: x.Events,
+		Transitions: x.Transitions + x.Children.Transitions, Duration: x.Stop.Sub(x.Start), Path: x.Path,
+	}
+}
+
+// criticalPath is what AWS's own jobs take at least: the longest backup, then
+// the longest copy, then the longest chain of an item's jobs in the target.
+func criticalPath(waits []Wait) time.Duration {
+	var backup, copying, restore time.Duration
+	chain := map[string]time.Duration{}
+	for _, w := range waits {
+		if w.Finished == 0 {
+			continue
+		}
+		took := w.Finished - w.Began
+		switch w.Phase {
+		case "backup":
+			backup = max(backup, took)
+		case "copy":
+			copying = max(copying, took)
+		default:
+			chain[w.Item] += took
+			restore = max(restore, chain[w.Item])
+		}
+	}
+	return backup + copying + restore
+}
+
+// crossings are the calls by which production reaches the target, in words.
+var crossings = map[string]string{
+	"s3:PutObject":     "manifest put into the inbox %s",
+	"events:PutEvents": "success event sent to the bus %s",
+}
+
+// border lists what went from production to the target, each thing once.
+func (s *stage) border(o outcome) []Crossing {
+	var out []Crossing
+	seen := map[string]bool{}
+	for _, d := range s.w.Journal.Decisions {
+		text, ok := crossings[d.Action]
+		if !ok || !d.Decision.Allowed || d.Request.Principal.Account != s.config.Production.Account || d.Request.Owner != s.target.Account {
+			continue
+		}
+		what := fmt.Sprintf(text, d.Request.Resource[strings.LastIndex(d.Request.Resource, ":")+1:])
+		if !seen[what] {
+			seen[what] = true
+			out = append(out, Crossing{At: s.from(o, d.At), What: what})
+		}
+	}
+	return out
+}

@@ -1,0 +1,159 @@
+package rehearsal
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+
+	"github.com/dbferry/dbferry/internal/names"
+	"github.com/dbferry/dbferry/internal/refresh"
+	"github.com/dbferry/dbferry/internal/sqlserver"
+)
+
+// prove compares every item at its cut-off with what was restored, and the
+// cut-off with what production was told is written. A difference turns the
+// verdict into Failed: a refresh that says it succeeded must have.
+func (s *stage) prove(ctx context.Context, o outcome, r *Result) error {
+	raw, ok := s.manifest(r.RefreshID)
+	if !ok {
+		return nil
+	}
+	m, err := refresh.ParseManifest(raw)
+	if err != nil {
+		return fmt.Errorf("the manifest that was published: %w", err)
+	}
+	r.CutOffSpread, r.DataAge = m.CutOff.NotAfter.Sub(m.CutOff.NotBefore), o.ended.Sub(m.CutOff.NotBefore)
+	for _, it := range m.Items {
+		items, broken, err := s.proveItem(ctx, it, r.RefreshID)
+		if err != nil {
+			return fmt.Errorf("compare %s: %w", it.ID, err)
+		}
+		r.Items = append(r.Items, items...)
+		if broken != nil {
+			r.fail(broken.Error())
+		}
+	}
+	for _, i := range r.Items {
+		if r.Verdict == VerdictSucceeded && !i.Same() {
+			r.fail(fmt.Sprintf("%s in %s differs from its cut-off: %d and %d rows", i.Target, s.target.Name, i.RowsSource, i.RowsTarget))
+		}
+	}
+	return nil
+}
+
+func (r *Result) fail(cause string) {
+	if r.Verdict == VerdictSucceeded {
+		r.Verdict, r.Cause = VerdictFailed, cause
+	}
+}
+
+// proveItem returns the tables of an item. broken says that the cut-off does
+// not hold what it must.
+func (s *stage) proveItem(ctx context.Context, it refresh.ManifestItem, refreshID string) (items []Item, broken, err error) {
+	if it.Kind == refresh.Table {
+		return s.proveTable(it, refreshID)
+	}
+	image := s.backup.Image(it.RecoveryPoint)
+	proof, err := s.databases.copyOf(ctx, image, s.databases.fresh("proof", it.ID))
+	if err != nil {
+		return nil, nil, err
+	}
+	defer proof.Remove()
+	db, err := proof.Superuser(ctx, "")
+	if err != nil {
+		return nil, nil, err
+	}
+	defer db.Close()
+	source, err := sqlserver.Checksum(ctx, db, proof.Engine(), "")
+	if err != nil {
+		return nil, nil, err
+	}
+	if w := s.writer(it.ID); w != nil {
+		if broken, err = s.proveWrites(ctx, db, w, it); err != nil {
+			return nil, nil, err
+		}
+	}
+	copied, err := s.restoredSums(ctx, names.RestoredCluster(it.ID, refreshID))
+	return pairUp(it.ID, names.RestoredCluster(it.ID, refreshID), source, copied), broken, err
+}
+
+func (s *stage) writer(item string) *writer {
+	for _, w := range s.writers {
+		if w.item == item {
+			return w
+		}
+	}
+	return nil
+}
+
+func (s *stage) proveWrites(ctx context.Context, db *sql.DB, w *writer, it refresh.ManifestItem) (broken, err error) {
+	rows, err := db.QueryContext(ctx, fmt.Sprintf("SELECT id FROM shop.orders WHERE id >= %d", firstID))
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	found := map[int]bool{}
+	for rows.Next() {
+		var id int
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		found[id] = true
+	}
+	return w.judge(func(id int) bool { return found[id] }, it.CutOff.NotBefore, it.CutOff.NotAfter), rows.Err()
+}
+
+// restoredSums sums up a restored cluster; nil when it was never restored.
+func (s *stage) restoredSums(ctx context.Context, name string) ([]sqlserver.TableSum, error) {
+	server, err := s.databases.server(s.target.Account + "/" + name)
+	if err != nil {
+		return nil, nil
+	}
+	db, err := server.Superuser(ctx, "")
+	if err != nil {
+		return nil, err
+	}
+	defer db.Close()
+	return sqlserver.Checksum(ctx, db, server.Engine(), "")
+}
+
+// pairUp puts each table beside its copy; a table that exists on one side only
+// has no rows and no sum on the other.
+func pairUp(source, target string, at, copied []sqlserver.TableSum) []Item {
+	var out []Item
+	byName := map[string]sqlserver.TableSum{}
+	for _, t := range copied {
+		byName[t.Schema+"."+t.Table] = t
+	}
+	for _, t := range at {
+		name := t.Schema + "." + t.Table
+		c := byName[name]
+		delete(byName, name)
+		out = append(out, Item{Source: source + "/" + name, Kind: "cluster", Target: target + "/" + name,
+			RowsSource: int(t.Rows), ChecksumSource: t.Sum, RowsTarget: int(c.Rows), ChecksumTarget: c.Sum})
+	}
+	for _, t := range copied {
+		name := t.Schema + "." + t.Table
+		if _, only := byName[name]; only {
+			out = append(out, Item{Source: source + "/" + name, Kind: "cluster", Target: target + "/" + name, RowsTarget: int(t.Rows), ChecksumTarget: t.Sum})
+		}
+	}
+	return out
+}
+
+func (s *stage) proveTable(it refresh.ManifestItem, refreshID string) (items []Item, broken, err error) {
+	out := Item{Source: it.ID, Kind: "table", Target: names.RestoredTable(it.ID, refreshID)}
+	image := s.backup.Image(it.RecoveryPoint)
+	rows, sum, _, ok := s.dynamodb.ImageChecksum(image)
+	if !ok {
+		return nil, nil, fmt.Errorf("recovery point %s has no image %q", it.RecoveryPoint, image)
+	}
+	out.RowsSource, out.ChecksumSource = rows, sum
+	if w := s.writer(it.ID); w != nil {
+		broken = w.judgeCount(rows, it.CutOff.NotBefore, it.CutOff.NotAfter)
+	}
+	if rows, sum, err := s.dynamodb.Checksum(s.target.Account, out.Target); err == nil {
+		out.RowsTarget, out.ChecksumTarget = rows, sum
+	}
+	return []Item{out}, broken, nil
+}

@@ -1,0 +1,176 @@
+package rehearsal
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/sns"
+
+	"github.com/dbferry/dbferry/internal/awsworld"
+	"github.com/dbferry/dbferry/internal/awsworld/backup"
+	"github.com/dbferry/dbferry/internal/awsworld/cloudwatch"
+	"github.com/dbferry/dbferry/internal/awsworld/dynamodb"
+	"github.com/dbferry/dbferry/internal/awsworld/events"
+	"github.com/dbferry/dbferry/internal/awsworld/iamapi"
+	"github.com/dbferry/dbferry/internal/awsworld/kms"
+	"github.com/dbferry/dbferry/internal/awsworld/lambda"
+	"github.com/dbferry/dbferry/internal/awsworld/rds"
+	"github.com/dbferry/dbferry/internal/awsworld/s3"
+	"github.com/dbferry/dbferry/internal/awsworld/scheduler"
+	"github.com/dbferry/dbferry/internal/awsworld/secretsmanager"
+	"github.com/dbferry/dbferry/internal/awsworld/service"
+	awssns "github.com/dbferry/dbferry/internal/awsworld/sns"
+	"github.com/dbferry/dbferry/internal/awsworld/sqs"
+	"github.com/dbferry/dbferry/internal/awsworld/states"
+	"github.com/dbferry/dbferry/internal/awsworld/sts"
+	"github.com/dbferry/dbferry/internal/config"
+	"github.com/dbferry/dbferry/internal/ground"
+	"github.com/dbferry/dbferry/internal/jsonata"
+	"github.com/dbferry/dbferry/internal/sim"
+	"github.com/dbferry/dbferry/internal/sqlserver"
+	"github.com/dbferry/dbferry/internal/template"
+)
+
+// stage is one simulated world with all its services, wired as AWS is.
+type stage struct {
+	scenario    Scenario
+	config      config.Config
+	target      config.Target // the one that is refreshed
+	ground      ground.Ground
+	deployments []*template.Deployment
+
+	w         *awsworld.World
+	kms       *kms.Service
+	rds       *rds.Service
+	dynamodb  *dynamodb.Service
+	backup    *backup.Service
+	s3        *s3.Service
+	sns       *awssns.Service
+	sqs       *sqs.Service
+	secrets   *secretsmanager.Service
+	metrics   *cloudwatch.Service
+	lambda    *lambda.Service
+	states    *states.Service
+	events    *events.Service
+	scheduler *scheduler.Service
+
+	farm      *sqlserver.Farm
+	databases *databases
+	vpcs      map[string]string // account/subnet → VPC
+	loaded    map[string]bool   // clusters that hold a user's dump
+	writers   []*writer
+	broken    error // what the rehearsal itself could not do
+}
+
+// newStage builds an empty world with services and servers.
+func newStage(ctx context.Context, sc Scenario) (*stage, error) {
+	deployments, c, err := sc.resolve()
+	if err != nil {
+		return nil, err
+	}
+	engine, err := jsonata.Load()
+	if err != nil {
+		return nil, err
+	}
+	s := &stage{scenario: sc, config: c, target: c.Targets[0], deployments: deployments, vpcs: map[string]string{}, loaded: map[string]bool{}}
+	if s.ground, err = sc.scene(c); err != nil {
+		return nil, err
+	}
+	if s.farm, err = sqlserver.NewFarm(ctx, sqlserver.FarmOptions{}); err != nil {
+		return nil, err
+	}
+	s.databases = newDatabases(s.farm)
+	k := sim.New(begin)
+	k.Pace = sc.pace()
+	s.w = awsworld.New(k, c.Region, sc.Seed)
+	s.w.Journal.Quiet = sc.Tables > 100
+	s.services(engine)
+	s.connect()
+	for _, f := range sc.Faults {
+		s.w.Inject(f)
+	}
+	return s, nil
+}
+
+// scene is the ground that was given, or the derived one.
+func (s Scenario) scene(c config.Config) (ground.Ground, error) {
+	var g ground.Ground
+	var err error
+	if s.Ground != nil {
+		g = *s.Ground
+	} else if g, err = ground.ForConfig(c); err != nil {
+		return g, err
+	}
+	if s.Tables > 0 {
+		return g.WithTables(c, s.Tables)
+	}
+	return g, nil
+}
+
+func (s *stage) services(engine *jsonata.Engine) {
+	w := s.w
+	sts.Register(w)
+	iamapi.Register(w)
+	s.kms = kms.New(w)
+	s.rds = rds.New(w, s.kms)
+	s.dynamodb = dynamodb.New(w, s.kms)
+	s.backup = backup.New(w, s.kms, s.rds, s.dynamodb)
+	s.s3, s.sns, s.sqs = s3.New(w), awssns.New(w), sqs.New(w)
+	s.secrets, s.metrics = secretsmanager.New(w), cloudwatch.New(w)
+	s.lambda, s.states = lambda.New(w), states.New(w, engine)
+	s.events, s.scheduler = events.New(w), scheduler.New(w)
+}
+
+// connect lets the services reach each other.
+func (s *stage) connect() {
+	emit := s.events.Emit
+	s.s3.Emit, s.states.Emit, s.backup.Emit, s.rds.Emit = emit, emit, emit, emit
+	s.s3.Keys, s.sns.Keys, s.sqs.Keys, s.secrets.Keys = s.kms, s.kms, s.kms, s.kms
+	s.rds.Databases = s.databases
+	s.rds.Broken = func(err error) {
+		if s.broken == nil {
+			s.broken = fmt.Errorf("database servers: %w", err)
+		}
+	}
+	measure := func(account, namespace, name string, dimensions map[string]string, value float64) {
+		s.metrics.Put(account, cloudwatch.Metric{Namespace: namespace, Name: name, Dimensions: dimensions}, value)
+	}
+	s.states.Measure, s.events.Measure = measure, measure
+	s.states.BucketOwner = s.s3.Owner
+	s.states.Watch = s.watch
+	s.lambda.Run = s.execute
+	s.events.Weather = s.scenario.Weather
+	s.metrics.Publish = s.publish
+	s.metrics.Provide("AWS/RDS", "VolumeBytesUsed", func(account string, m cloudwatch.Metric, _ time.Time) (float64, bool) {
+		n, ok := s.rds.VolumeBytes(account, m.Dimensions["DBClusterIdentifier"])
+		return float64(n), ok
+	})
+}
+
+func (s *stage) publish(ctx context.Context, caller awsworld.Caller, topic, subject, message string) error {
+	_, err := service.Call[sns.PublishOutput](ctx, s.w, caller, "SNS", "Publish", &sns.PublishInput{TopicArn: &topic, Subject: &subject, Message: &message})
+	return err
+}
+
+// watch tells the states that are entered.
+func (s *stage) watch(step states.Step) {
+	if s.scenario.Progress == nil {
+		return
+	}
+	s.scenario.Progress(Progress{At: s.since(step.Event.Time), Account: step.Account, Machine: step.Machine, Item: step.Item, State: step.Event.Name, Text: step.Event.Type})
+}
+
+func (s *stage) tell(format string, args ...any) {
+	if s.scenario.Progress != nil {
+		s.scenario.Progress(Progress{At: s.since(s.w.Now()), Text: fmt.Sprintf(format, args...)})
+	}
+}
+
+func (s *stage) since(t time.Time) time.Duration { return t.Sub(s.w.Start()) }
+
+// close ends every process and server.
+func (s *stage) close() error {
+	s.w.Kernel.Stop()
+	return s.farm.Close()
+}
