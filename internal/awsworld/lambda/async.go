@@ -61,7 +61,7 @@ func (s *Service) giveUp(ctx context.Context, f *function, event []byte, why str
 		s.lose(f, why+", and the function has no failure destination")
 		return
 	}
-	caller, err := s.w.AssumeAsService("lambda.amazonaws.com", f.RoleARN, f.Name, "")
+	caller, err := s.w.AssumeAsService("lambda.amazonaws.com", f.RoleARN, f.Name, f.ARN)
 	if err == nil {
 		err = s.deliver(ctx, caller, to, string(body))
 	}

@@ -118,7 +118,7 @@ func (s *Service) run(ctx context.Context, f *function, event []byte) (payload [
 		return nil, false, &types.TooManyRequestsException{Message: new("Rate Exceeded."), Reason: types.ThrottleReasonReservedFunctionConcurrentInvocationLimitExceeded}
 	}
 	// Lambda gives no aws:SourceArn to the trust policy of an execution role.
-	caller, err := s.w.AssumeAsService("lambda.amazonaws.com", f.RoleARN, f.Name, "")
+	caller, err := s.w.AssumeAsService("lambda.amazonaws.com", f.RoleARN, f.Name, f.ARN)
 	if err != nil {
 		return nil, false, awsworld.Errorf("AccessDeniedException", "The role defined for the function cannot be assumed by Lambda: %v", err)
 	}
