@@ -164,7 +164,7 @@ func TestStoppingTheCallerIsNotATimeOut(t *testing.T) {
 		return "", nil
 	}, nil)
 	stopped := errors.New("stopped")
-	caller, _ := f.W.AssumeAsService("lambda.amazonaws.com", f.Role(worldtest.Staging, "caller", "lambda.amazonaws.com", worldtest.Allow("lambda:*", "*")), "x", f.ARN)
+	caller, _ := f.W.AssumeAsService("lambda.amazonaws.com", f.Role(worldtest.Staging, "caller", "lambda.amazonaws.com", worldtest.Allow("lambda:*", "*")), "x", "")
 	f.Run(func() {
 		scope := f.W.Kernel.NewScope(ctx)
 		f.W.Kernel.After(time.Second, func() { scope.Cancel(stopped) })
