@@ -55,10 +55,6 @@ func (g grants) lookAtInstances() statement {
 	return allow("LookAtInstances", []string{"rds:DescribeDBInstances"}, g.instances())
 }
 
-func (g grants) clusterTags() statement {
-	return allow("ClusterTags", []string{"rds:ListTagsForResource"}, g.clusters())
-}
-
 func (g grants) modifyOwnClusters() statement {
 	return allow("ModifyOwnClusters", []string{"rds:ModifyDBCluster"}, g.clusters()).when(ours())
 }

@@ -33,8 +33,6 @@ func (g grants) checkGround(c config.Config) []statement {
 		allow("ReadReady", []string{"s3:GetObject"}, ready...),
 		g.holders(machines...),
 		g.lookAtClusters(),
-		g.lookAtInstances(),
-		g.clusterTags(),
 		anything("ListTables", noResourceType, "dynamodb:ListTables"),
 		allow("LookAtTables", []string{"dynamodb:DescribeTable", "dynamodb:ListTagsOfResource"}, g.tables()),
 		allow("LookAtKeys", []string{"kms:DescribeKey"}, g.arn("kms", "key/*")),
@@ -48,7 +46,6 @@ func (g grants) recordSettings() []statement {
 	return []statement{
 		g.lookAtClusters(),
 		g.lookAtInstances(),
-		g.clusterTags(),
 		allow("TableSettings", []string{
 			"dynamodb:DescribeTable", "dynamodb:DescribeTimeToLive", "dynamodb:DescribeContinuousBackups", "dynamodb:ListTagsOfResource",
 		}, g.tables()),

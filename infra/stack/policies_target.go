@@ -88,7 +88,6 @@ func (g grants) restoreCluster() []statement {
 	return append(g.startRestores(),
 		allow("RestoreMetadata", []string{"backup:GetRecoveryPointRestoreMetadata"}, g.recoveryPoints()...),
 		g.lookAtClusters(),
-		g.clusterTags(),
 		g.tagClusters(),
 	)
 }
@@ -112,8 +111,6 @@ func (g grants) addInstances() []statement {
 func (g grants) finishCluster() []statement {
 	return []statement{
 		g.lookAtClusters(),
-		g.lookAtInstances(),
-		g.clusterTags(),
 		g.tagClusters(),
 		g.modifyOwnClusters(),
 	}

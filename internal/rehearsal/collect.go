@@ -52,11 +52,12 @@ func execution(x states.Report) Execution {
 
 // criticalPath is what AWS's own jobs take at least: the longest backup, then
 // the longest copy, then the longest chain of an item's jobs in the target.
+// Work whose end nobody looked for held nobody up and does not count.
 func criticalPath(waits []Wait) time.Duration {
 	var backup, copying, restore time.Duration
 	chain := map[string]time.Duration{}
 	for _, w := range waits {
-		if w.Finished == 0 {
+		if w.Finished == 0 || w.Noticed == 0 {
 			continue
 		}
 		took := w.Finished - w.Began

@@ -4,7 +4,9 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"time"
 
+	"github.com/dbferry/dbferry/internal/awsworld/backup"
 	"github.com/dbferry/dbferry/internal/names"
 	"github.com/dbferry/dbferry/internal/refresh"
 	"github.com/dbferry/dbferry/internal/sqlserver"
@@ -22,7 +24,38 @@ func (s *stage) prove(ctx context.Context, o outcome, r *Result) error {
 	if err != nil {
 		return fmt.Errorf("the manifest that was published: %w", err)
 	}
-	r.CutOffSpread, r.DataAge = m.CutOff.NotAfter.Sub(m.CutOff.NotBefore), o.ended.Sub(m.CutOff.NotBefore)
+	first, last := time.Time{}, time.Time{}
+	for _, it := range m.Items {
+		cut, err := s.cutOff(it)
+		if err != nil {
+			return err
+		}
+		if first.IsZero() || cut.Earliest.Before(first) {
+			first = cut.Earliest
+		}
+		if cut.Latest.After(last) {
+			last = cut.Latest
+		}
+		if cut.Earliest.Before(it.CutOff.NotBefore) || cut.Latest.After(it.CutOff.NotAfter) {
+			r.fail(fmt.Sprintf("the manifest says that the cut-off of %s is from %s to %s, but it was at %s", it.ID,
+				it.CutOff.NotBefore.Format(time.RFC3339), it.CutOff.NotAfter.Format(time.RFC3339), cut.Latest.Format(time.RFC3339)))
+		}
+	}
+	r.CutOffSpread, r.DataAge = last.Sub(first), o.ended.Sub(first)
+	return s.proveItems(ctx, m, r)
+}
+
+// cutOff is the moment of an item's data as the world knows it; the manifest
+// can only bound it.
+func (s *stage) cutOff(it refresh.ManifestItem) (backup.CutOff, error) {
+	cut, ok := s.backup.CutOff(it.RecoveryPoint)
+	if !ok {
+		return cut, fmt.Errorf("the manifest names recovery point %s for %s, which does not exist", it.RecoveryPoint, it.ID)
+	}
+	return cut, nil
+}
+
+func (s *stage) proveItems(ctx context.Context, m refresh.Manifest, r *Result) error {
 	for _, it := range m.Items {
 		items, broken, err := s.proveItem(ctx, it, r.RefreshID)
 		if err != nil {
@@ -100,7 +133,11 @@ func (s *stage) proveWrites(ctx context.Context, db *sql.DB, w *writer, it refre
 		}
 		found[id] = true
 	}
-	return w.judge(func(id int) bool { return found[id] }, it.CutOff.NotBefore, it.CutOff.NotAfter), rows.Err()
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	cut, err := s.cutOff(it)
+	return w.judge(func(id int) bool { return found[id] }, cut.Earliest, cut.Latest), err
 }
 
 // restoredSums sums up a restored cluster; nil when it was never restored.
@@ -150,7 +187,11 @@ func (s *stage) proveTable(it refresh.ManifestItem, refreshID string) (items []I
 	}
 	out.RowsSource, out.ChecksumSource = rows, sum
 	if w := s.writer(it.ID); w != nil {
-		broken = w.judgeCount(rows, it.CutOff.NotBefore, it.CutOff.NotAfter)
+		cut, err := s.cutOff(it)
+		if err != nil {
+			return nil, nil, err
+		}
+		broken = w.judgeCount(rows, cut.Earliest, cut.Latest)
 	}
 	if rows, sum, err := s.dynamodb.Checksum(s.target.Account, out.Target); err == nil {
 		out.RowsTarget, out.ChecksumTarget = rows, sum
