@@ -198,13 +198,28 @@ func (s *finishTable) ttl(ctx context.Context, table *ddbtypes.TableDescription,
 	if attribute == "" {
 		return false, nil
 	}
-	out, err := s.ddb.DescribeTimeToLive(ctx, &dynamodb.DescribeTimeToLiveInput{TableName: table.TableName})
-	if err != nil || ttlAttribute(out.TimeToLiveDescription) == attribute {
+	is, err := s.ttlIs(ctx, table, attribute)
+	if err != nil || is {
 		return false, err
 	}
 	_, err = s.ddb.UpdateTimeToLive(ctx, &dynamodb.UpdateTimeToLiveInput{TableName: table.TableName,
 		TimeToLiveSpecification: &ddbtypes.TimeToLiveSpecification{AttributeName: &attribute, Enabled: aws.Bool(true)}})
+	if fault.HasCode(err, "ValidationException") {
+		// DynamoDB refuses to switch on what is on: an earlier call of ours may
+		// have done it and only its reply was lost.
+		if is, lookErr := s.ttlIs(ctx, table, attribute); lookErr == nil && is {
+			return true, nil
+		}
+	}
 	return true, err
+}
+
+func (s *finishTable) ttlIs(ctx context.Context, table *ddbtypes.TableDescription, attribute string) (bool, error) {
+	out, err := s.ddb.DescribeTimeToLive(ctx, &dynamodb.DescribeTimeToLiveInput{TableName: table.TableName})
+	if err != nil {
+		return false, err
+	}
+	return ttlAttribute(out.TimeToLiveDescription) == attribute, nil
 }
 
 func (s *finishTable) recovery(ctx context.Context, table *ddbtypes.TableDescription, on bool) (bool, error) {
