@@ -61,11 +61,13 @@ func run(ctx context.Context, args []string) int {
 	}
 	fmt.Println("dbferry: rehearsing a refresh in two simulated accounts (templates from " + o.Assembly + ")")
 	r, err := rehearsal.Run(ctx, o.Scenario)
+	if r != nil {
+		report.Screen(os.Stdout, r, o.details)
+	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "rehearse:", err)
 		return ended
 	}
-	report.Screen(os.Stdout, r, o.details)
 	if err := writeJSON(o.json, r); err != nil {
 		fmt.Fprintln(os.Stderr, "rehearse:", err)
 		return ended

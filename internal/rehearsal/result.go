@@ -25,6 +25,7 @@ type Result struct {
 	Permissions   Permissions
 	SecretsLeaked []string // "what, where"; empty when nothing leaked
 	Left          []string // what a run that did not succeed leaves behind, and how it expires
+	Sites         []string // where calls were made, "machine/item/state/Service.Operation (calls)"
 	Calls         int      // API calls
 	Events        uint64   // kernel events
 	Wall          time.Duration

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -51,8 +52,24 @@ func Run(ctx context.Context, sc Scenario) (result *Result, err error) {
 	if err != nil {
 		return nil, err
 	}
+	r.Sites = s.sites()
 	r.Wall = sc.wall().Sub(started)
+	if hit := s.w.FaultsHit(); hit < len(sc.Faults) {
+		return r, fmt.Errorf("%d of %d faults were never reached; --details prints the sites of a run", len(sc.Faults)-hit, len(sc.Faults))
+	}
 	return r, nil
+}
+
+// sites lists where calls were made, in the form that a fault takes.
+func (s *stage) sites() []string {
+	var out []string
+	for site, n := range s.w.Sites() {
+		if site.Machine != "" {
+			out = append(out, fmt.Sprintf("%s (%d)", site, n))
+		}
+	}
+	slices.Sort(out)
+	return out
 }
 
 // outcome is what the run itself gives, before anything is looked up.

@@ -30,7 +30,7 @@ type write struct {
 // writer is production's application at work on one cluster or table.
 type writer struct {
 	item    string
-	initial int                                    // items before the first write
+	initial int                                     // items before the first write
 	insert  func(ctx context.Context, id int) error // adds one row
 	done    []write
 	stop    bool

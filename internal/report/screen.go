@@ -116,6 +116,9 @@ func more(w io.Writer, r *rehearsal.Result) {
 	for _, e := range r.Executions {
 		fmt.Fprintf(w, "  %s: %d history events, %d transitions, %s\n    %s\n", e.Machine, e.Events, e.Transitions, short(e.Duration), strings.Join(e.Path, " → "))
 	}
+	for _, site := range r.Sites {
+		fmt.Fprintf(w, "  site: %s\n", site)
+	}
 	for _, u := range r.Permissions.Unused {
 		fmt.Fprintf(w, "  not used: %s\n", u)
 	}
