@@ -60,6 +60,7 @@ func run(ctx context.Context, args []string) int {
 		return misused
 	}
 	fmt.Println("dbferry: rehearsing a refresh in two simulated accounts (templates from " + o.Assembly + ")")
+	o.Progress = progress(o.Speed > 0)
 	r, err := rehearsal.Run(ctx, o.Scenario)
 	if r != nil {
 		report.Screen(os.Stdout, r, o.details)
@@ -76,6 +77,19 @@ func run(ctx context.Context, args []string) int {
 		return ended
 	}
 	return succeeded
+}
+
+// progress prints what the rehearsal itself has to say and, when it is paced for
+// a person to watch, every state that a machine enters.
+func progress(live bool) func(rehearsal.Progress) {
+	return func(p rehearsal.Progress) {
+		switch {
+		case p.Machine == "":
+			fmt.Printf("  %s\n", p.Text)
+		case live && p.State != "" && strings.HasSuffix(p.Text, "StateEntered"):
+			fmt.Printf("%9s  %-18s %-8s %s\n", p.At.Truncate(time.Second), p.Machine, p.Item, p.State)
+		}
+	}
 }
 
 func parse(args []string) (options, error) {

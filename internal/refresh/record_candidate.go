@@ -151,23 +151,31 @@ func (s *recordCandidate) open(ctx context.Context, c Candidate) (wait bool, err
 		if cl == nil {
 			return false, fault.New(fault.RestoreFailed, "open "+it.Name, it.Name, "somebody deleted it; start a new refresh", "the restored cluster is gone")
 		}
+		asked, inForce := wears(cl, s.t.Network.DatabaseSecurityGroups)
 		a, err := s.modify(ctx, cl, &rds.ModifyDBClusterInput{
 			DBClusterIdentifier: cl.DBClusterIdentifier, ApplyImmediately: aws.Bool(true), VpcSecurityGroupIds: s.t.Network.DatabaseSecurityGroups,
-		}, !wears(cl, s.t.Network.DatabaseSecurityGroups))
+		}, !asked)
 		if err != nil {
 			return false, err
 		}
-		wait = wait || a.Status == converge.Waiting
+		wait = wait || a.Status == converge.Waiting || !inForce
 	}
 	return wait, nil
 }
 
-// wears says whether a cluster has exactly these security groups, in force.
-func wears(c *rdstypes.DBCluster, groups []string) bool {
+// wears says whether a cluster was given exactly these security groups, and
+// whether they are in force already: RDS shows a group as "adding" meanwhile.
+func wears(c *rdstypes.DBCluster, groups []string) (asked, inForce bool) {
 	var have []string
+	inForce = true
 	for _, g := range c.VpcSecurityGroups {
+		if aws.ToString(g.Status) == "removing" {
+			inForce = false
+			continue
+		}
 		have = append(have, aws.ToString(g.VpcSecurityGroupId))
+		inForce = inForce && aws.ToString(g.Status) == "active"
 	}
 	slices.Sort(have)
-	return slices.Equal(have, slices.Sorted(slices.Values(groups)))
+	return slices.Equal(have, slices.Sorted(slices.Values(groups))), inForce
 }
