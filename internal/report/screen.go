@@ -1,8 +1,10 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -26,9 +28,9 @@ func Screen(w io.Writer, r *rehearsal.Result, details bool) {
 // border shows what AWS did in each account, and the crossing as one line.
 func border(w io.Writer, r *rehearsal.Result) {
 	line := func(at time.Duration, left, right string) {
-		fmt.Fprintf(w, "%9s  %-46s │ %s\n", clock(at), left, right)
+		fmt.Fprintln(w, strings.TrimRight(fmt.Sprintf("%9s  %-58s │ %s", clock(at), left, right), " "))
 	}
-	fmt.Fprintf(w, "%9s  %-46s │ %s\n", "simulated", "PRODUCTION", "STAGING")
+	fmt.Fprintf(w, "%9s  %-58s │ %s\n", "simulated", "PRODUCTION", "STAGING")
 	crossed := false
 	cross := func(until time.Duration) {
 		for _, c := range r.Border {
@@ -38,7 +40,9 @@ func border(w io.Writer, r *rehearsal.Result) {
 			}
 		}
 	}
-	for _, x := range r.Waits {
+	waits := slices.Clone(r.Waits)
+	slices.SortStableFunc(waits, func(a, b rehearsal.Wait) int { return cmp.Compare(a.Finished, b.Finished) })
+	for _, x := range waits {
 		text := fmt.Sprintf("%s: AWS took %s", x.What, short(x.Finished-x.Began))
 		if x.Noticed > 0 {
 			text += fmt.Sprintf(", seen after %s", short(x.Noticed-x.Finished))
