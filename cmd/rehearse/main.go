@@ -103,6 +103,7 @@ func parse(args []string) (options, error) {
 	f.StringVar(&o.faults, "fault", "", "SITE=KIND,… with SITE machine/item/state/Service.Operation and KIND error, throttle, deny, lost, slow or crash")
 	f.IntVar(&o.Tables, "tables", 0, "how many DynamoDB tables production has; needs a prefix or tag selector in the configuration")
 	f.StringVar(&o.load, "load", "", "mysql=FILE: a dump that replaces the sample database")
+	f.BoolVar(&o.Resume, "resume", false, "continue once with {\"resume\":id}, as an operator would, when a machine does not end well")
 	f.StringVar(&o.json, "json", "", "write the result to this file as JSON")
 	f.BoolVar(&o.details, "details", false, "show counters and the path of every execution")
 	if err := f.Parse(args); err != nil {

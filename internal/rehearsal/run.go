@@ -127,6 +127,11 @@ func (s *stage) drive(ctx context.Context) (outcome, error) {
 	if err != nil {
 		return o, err
 	}
+	if o.production.Status != asl.Succeeded && s.scenario.Resume {
+		if o.production, err = s.resume(ctx, machine); err != nil {
+			return o, err
+		}
+	}
 	if o.production.Status != asl.Succeeded {
 		o.verdict, o.cause, o.ended = ended(o.production), o.production.Cause, o.production.Stop
 		return o, s.settle(ctx)
@@ -174,6 +179,13 @@ func (s *stage) awaitRestore(ctx context.Context, o outcome) (outcome, error) {
 				return o, err
 			}
 			o.restore = s.worker()
+			if o.restore.Status != asl.Succeeded && s.scenario.Resume {
+				again, err := s.resume(ctx, o.restore.MachineARN)
+				if err != nil {
+					return o, err
+				}
+				o.restore = &again
+			}
 			o.verdict, o.cause, o.ended = ended(*o.restore), o.restore.Cause, o.restore.Stop
 			return o, nil
 		}
@@ -209,6 +221,23 @@ func (s *stage) worker() *states.Report {
 // and alarms.
 func (s *stage) settle(ctx context.Context) error {
 	return s.w.Kernel.Sleep(ctx, 2*time.Minute)
+}
+
+// resume continues the refresh in a new execution of a machine, as the
+// notification of a failure tells the operator to.
+func (s *stage) resume(ctx context.Context, machine string) (states.Report, error) {
+	if err := s.settle(ctx); err != nil {
+		return states.Report{}, err
+	}
+	arn, err := s.states.Start(machine, "rehearsal-resumed", fmt.Appendf(nil, `{"resume":%q}`, s.refreshID()))
+	if err != nil {
+		return states.Report{}, err
+	}
+	r, err := s.await(ctx, arn)
+	if err != nil {
+		return r, err
+	}
+	return r, s.settle(ctx)
 }
 
 // ended is the verdict of an execution.

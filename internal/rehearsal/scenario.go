@@ -24,6 +24,9 @@ type Scenario struct {
 	// StacksReversed deploys production before the targets, not after them.
 	StacksReversed bool
 	Faults         []awsworld.Fault
+	// Resume makes the operator continue a refresh once, in a new execution, when
+	// a machine did not end well.
+	Resume bool
 	// Weather is how events of AWS services travel, by source ("aws.s3").
 	Weather map[string]events.Weather
 	// Load gives dumps that replace the sample database, by engine: "mysql".
