@@ -115,22 +115,28 @@ func (r rule) eventPattern() any {
 	return out
 }
 
-// addCloseRule runs close-run when a machine ends without success: a timeout, an
-// abort and States.Runtime cannot be caught inside the machine.
+// addCloseRule runs close-run and notify when a machine ends without success: a
+// timeout, an abort and States.Runtime cannot be caught inside the machine. An
+// end that the machine closed and told itself is confirmed, not repeated.
 func (s *side) addCloseRule(m machine) {
-	closing := s.shared.functions["close-run"]
-	r := rule{
-		id: "CloseAfter" + pascalOf(m), name: "dbferry-close-" + m.name[len("dbferry-"):],
-		description: "Records the verdict and frees the locks when " + m.name + " ends without success",
-		pattern:     events.RunEndedBadly,
-		values:      map[string]string{"Account": s.place.Account, "MachineArn": m.arn},
-		to:          closing.arn,
+	for _, after := range []struct{ id, verb, step, does string }{
+		{"CloseAfter", "close", "close-run", "Records the verdict and frees the locks"},
+		{"TellAfter", "tell", "notify", "Tells people"},
+	} {
+		to := s.shared.functions[after.step]
+		r := rule{
+			id: after.id + pascalOf(m), name: "dbferry-" + after.verb + "-" + m.name[len("dbferry-"):],
+			description: after.does + " when " + m.name + " ends without success",
+			pattern:     events.RunEndedBadly,
+			values:      map[string]string{"Account": s.place.Account, "MachineArn": m.arn},
+			to:          to.arn,
+		}
+		s.addRule(r)
+		awslambda.NewCfnPermission(s.Stack, text(r.id+"Permission"), &awslambda.CfnPermissionProps{
+			Action: text("lambda:InvokeFunction"), FunctionName: to.arn,
+			Principal: "events.amazonaws.com", SourceArn: s.arnOfRule(r),
+		})
 	}
-	s.addRule(r)
-	awslambda.NewCfnPermission(s.Stack, text(r.id+"Permission"), &awslambda.CfnPermissionProps{
-		Action: text("lambda:InvokeFunction"), FunctionName: closing.arn,
-		Principal: "events.amazonaws.com", SourceArn: s.arnOfRule(r),
-	})
 }
 
 // schedule starts something by the clock.

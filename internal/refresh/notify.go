@@ -101,7 +101,7 @@ func next(end End) string {
 	case Refused:
 		return "nothing was begun. Mend what is named above and start again."
 	case Failed:
-		return fmt.Sprintf("what serves was not touched, and what was made expires. Mend what is named above, then start the machine with {\"resume\":%q}.", end.RefreshID)
+		return fmt.Sprintf("what serves was not touched; recovery points expire, and what was restored stays in quarantine. Mend what is named above, then start the machine with {\"resume\":%q}.", end.RefreshID)
 	}
 	return "docs/operations.md has the steps."
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/dbferry/dbferry/internal/check"
 	"github.com/dbferry/dbferry/internal/config"
+	"github.com/dbferry/dbferry/internal/dbconn"
 	"github.com/dbferry/dbferry/internal/fault"
 	"github.com/dbferry/dbferry/internal/lambdafn"
 	"github.com/dbferry/dbferry/internal/names"
@@ -60,15 +62,40 @@ func (s *stagingReady) do(ctx context.Context) ([]byte, error) {
 	return raw, fault.AWS("write ready.json", bucket, err)
 }
 
-// facts gathers what the target's checks ask.
+// facts gathers what the target's checks ask. The function runs in the subnets
+// of those that log in to databases, so each question also proves that its API
+// is reached from there; one that is not answered is a fact, not an error.
 func (s *stagingReady) facts(ctx context.Context) (check.Facts, error) {
 	f := check.Facts{Config: s.Config, Target: s.t, Now: s.Now().UTC(), Endpoints: map[string]string{}}
-	for _, ask := range []func(context.Context, *check.Facts) error{s.roles, s.backupFacts, s.network, s.groups, s.quota, s.secretFacts} {
-		if err := ask(ctx, &f); err != nil {
+	for _, ask := range []struct {
+		api  string
+		find func(context.Context, *check.Facts) error
+	}{
+		{"IAM", s.roles}, {"AWS Backup and KMS", s.backupFacts}, {"RDS", s.network}, {"RDS", s.groups}, {"RDS", s.quota},
+		{"Secrets Manager", s.secretFacts}, {"S3", s.ledgerAnswers},
+	} {
+		if f.Endpoints[ask.api] != "" {
+			continue // once is enough to know
+		}
+		bounded, cancel := context.WithTimeout(ctx, dbconn.Timeout)
+		err := ask.find(bounded, &f)
+		cancel()
+		switch {
+		case errors.Is(err, context.DeadlineExceeded):
+			f.Endpoints[ask.api] = fmt.Sprintf("its API did not answer within %s from the function subnets", dbconn.Timeout)
+		case err != nil:
 			return f, err
+		default:
+			f.Endpoints[ask.api] = ""
 		}
 	}
 	return f, nil
+}
+
+// ledgerAnswers reads an object that need not exist.
+func (s *stagingReady) ledgerAnswers(ctx context.Context, _ *check.Facts) error {
+	_, _, _, err := s.ledger.Bytes(ctx, names.ReadyKey)
+	return err
 }
 
 // roles looks for the service-linked roles that copies and restores need.

@@ -3,6 +3,7 @@ package rehearsal_test
 import (
 	"bytes"
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -71,7 +72,9 @@ func TestPaths(t *testing.T) {
 			for _, e := range r.Executions {
 				fmt.Fprintf(&b, "\n%s: %s %s\n  %s\n", e.Machine, e.Status, e.Error, strings.Join(e.Path, "\n  "))
 			}
-			golden.Equal(t, "../../statemachines/testdata/paths/"+name+".golden", b.Bytes())
+			// How often a loop was gone round depends on modelled durations.
+			story := regexp.MustCompile(`×\d+`).ReplaceAll(b.Bytes(), []byte("×n"))
+			golden.Equal(t, "../../statemachines/testdata/paths/"+name+".golden", story)
 		})
 	}
 }
