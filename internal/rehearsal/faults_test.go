@@ -12,6 +12,16 @@ import (
 	"github.com/dbferry/dbferry/internal/rehearsal"
 )
 
+// fault is one fault, as --fault takes it.
+func fault(t *testing.T, text string) []awsworld.Fault {
+	t.Helper()
+	f, err := awsworld.ParseFault(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return []awsworld.Fault{f}
+}
+
 // TestFaultsHeal: a lost reply, a crash or a throttled call anywhere costs time,
 // never the refresh. Run fails when a fault is not reached.
 func TestFaultsHeal(t *testing.T) {
@@ -32,11 +42,7 @@ func TestFaultsHeal(t *testing.T) {
 		"staging-restore/-/Tell about the successful end/SNS.Publish=deny",
 	} {
 		t.Run(site, func(t *testing.T) {
-			f, err := awsworld.ParseFault(site)
-			if err != nil {
-				t.Fatal(err)
-			}
-			r := run(t, rehearsal.Scenario{Faults: []awsworld.Fault{f}})
+			r := run(t, rehearsal.Scenario{Faults: fault(t, site)})
 			if r.Verdict != rehearsal.VerdictSucceeded {
 				t.Fatalf("%s: %s", r.Verdict, r.Cause)
 			}
@@ -51,19 +57,12 @@ func TestFaultsHeal(t *testing.T) {
 
 // TestPaths keeps the way of each end through the machines as a story.
 func TestPaths(t *testing.T) {
-	deny := func(site string) []awsworld.Fault {
-		f, err := awsworld.ParseFault(site)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return []awsworld.Fault{f}
-	}
 	for name, faults := range map[string][]awsworld.Fault{
 		"succeeded":       nil,
-		"refused":         deny("production-backup/-/Check the ground/Backup.DescribeRegionSettings=deny"),
-		"backup-failed":   deny("production-backup/cluster/Back up/Backup.StartBackupJob=deny"),
-		"restore-failed":  deny("staging-restore/table/Restore the table (table)/Backup.StartRestoreJob=deny"),
-		"restore-refused": deny("staging-restore/-/Verify the manifest/Backup.DescribeRecoveryPoint=deny"),
+		"refused":         fault(t, "production-backup/-/Check the ground/Backup.DescribeRegionSettings=deny"),
+		"backup-failed":   fault(t, "production-backup/cluster/Back up/Backup.StartBackupJob=deny"),
+		"restore-failed":  fault(t, "staging-restore/table/Restore the table (table)/Backup.StartRestoreJob=deny"),
+		"restore-refused": fault(t, "staging-restore/-/Verify the manifest/Backup.DescribeRecoveryPoint=deny"),
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := run(t, rehearsal.Scenario{Faults: faults})

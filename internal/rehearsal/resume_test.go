@@ -4,7 +4,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/dbferry/dbferry/internal/awsworld"
 	"github.com/dbferry/dbferry/internal/rehearsal"
 )
 
@@ -24,11 +23,7 @@ func TestResume(t *testing.T) {
 		"staging-restore/-/Record the candidate/RDS.ModifyDBCluster=deny",
 	} {
 		t.Run(site, func(t *testing.T) {
-			f, err := awsworld.ParseFault(site)
-			if err != nil {
-				t.Fatal(err)
-			}
-			r := run(t, rehearsal.Scenario{Faults: []awsworld.Fault{f}, Resume: true})
+			r := run(t, rehearsal.Scenario{Faults: fault(t, site), Resume: true})
 			if r.Verdict != rehearsal.VerdictSucceeded {
 				t.Fatalf("%s: %s", r.Verdict, r.Cause)
 			}
