@@ -45,8 +45,8 @@ func main() {
 
 type options struct {
 	rehearsal.Scenario
-	load, faults, ground, json string
-	details                    bool
+	load, faults, ground, json, only string
+	details                          bool
 }
 
 func run(ctx context.Context, args []string) int {
@@ -61,20 +61,22 @@ func run(ctx context.Context, args []string) int {
 	}
 	fmt.Println("dbferry: rehearsing a refresh in two simulated accounts (templates from " + o.Assembly + ")")
 	o.Progress = progress(o.Speed > 0)
-	r, err := rehearsal.Run(ctx, o.Scenario)
-	if r != nil {
+	all, err := rehearsal.Run(ctx, o.Scenario)
+	for _, r := range all {
 		report.Screen(os.Stdout, r, o.details)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "rehearse:", err)
 		return ended
 	}
-	if err := writeJSON(o.json, r); err != nil {
+	if err := writeJSON(o.json, all); err != nil {
 		fmt.Fprintln(os.Stderr, "rehearse:", err)
 		return ended
 	}
-	if r.Verdict != "Succeeded" {
-		return ended
+	for _, r := range all {
+		if r.Verdict != rehearsal.VerdictSucceeded {
+			return ended
+		}
 	}
 	return succeeded
 }
@@ -101,6 +103,8 @@ func parse(args []string) (options, error) {
 	f.BoolVar(&o.StacksReversed, "production-first", false, "deploy production before staging instead of after it")
 	f.Float64Var(&o.Speed, "speed", 0, "simulated seconds a real second; 0: as fast as possible")
 	f.StringVar(&o.faults, "fault", "", "SITE=KIND,… with SITE machine/item/state/Service.Operation and KIND error, throttle, deny, lost, slow or crash")
+	f.StringVar(&o.Target, "target", "", "name of the target to refresh; all: each, one after another; empty: the first")
+	f.StringVar(&o.only, "only", "", "clusters and tables to refresh, separated by commas; empty: the whole data set")
 	f.IntVar(&o.Tables, "tables", 0, "how many DynamoDB tables production has; needs a prefix or tag selector in the configuration")
 	f.StringVar(&o.load, "load", "", "mysql=FILE: a dump that replaces the sample database")
 	f.BoolVar(&o.Resume, "resume", false, "continue once with {\"resume\":id}, as an operator would, when a machine does not end well")
@@ -124,6 +128,7 @@ func (o *options) read() error {
 		}
 		o.Faults = append(o.Faults, fault)
 	}
+	o.Only = strings.FieldsFunc(o.only, func(r rune) bool { return r == ',' })
 	if o.load != "" {
 		engine, file, ok := strings.Cut(o.load, "=")
 		if !ok || engine != "mysql" {
@@ -151,11 +156,11 @@ func (o *options) readGround() error {
 	return nil
 }
 
-func writeJSON(file string, r *rehearsal.Result) error {
+func writeJSON(file string, all []*rehearsal.Result) error {
 	if file == "" {
 		return nil
 	}
-	raw, err := report.JSON(r)
+	raw, err := report.JSON(all)
 	if err != nil {
 		return err
 	}

@@ -71,7 +71,8 @@ type Fault struct {
 
 type faultState struct {
 	Fault
-	seen int
+	seen   int
+	healed bool
 }
 
 // ErrCrash is how a crashing function ends; the lambda service recognises it.
@@ -81,6 +82,14 @@ func (e *ErrCrash) Error() string { return "the function was killed at " + e.Sit
 
 // Inject adds a fault. Inject before the run.
 func (w *World) Inject(f Fault) { w.faults = append(w.faults, &faultState{Fault: f}) }
+
+// ClearFaults ends all faults, so that a run may be continued after its cause is
+// mended. FaultsHit still counts them.
+func (w *World) ClearFaults() {
+	for _, f := range w.faults {
+		f.healed = true
+	}
+}
 
 // Sites lists how many calls were made at each site; --fault accepts these.
 func (w *World) Sites() map[Site]int { return w.sites }
@@ -103,7 +112,7 @@ func (w *World) faultFor(c *Call) *faultState {
 	}
 	w.sites[c.Caller.Site]++
 	for _, f := range w.faults {
-		if !f.Site.covers(c.Caller.Site) {
+		if f.healed || !f.Site.covers(c.Caller.Site) {
 			continue
 		}
 		f.seen++

@@ -29,9 +29,17 @@ type Manifest struct {
 	Region            string         `json:"region"`
 	ConfigHash        string         `json:"configHash"`
 	PublishedAt       time.Time      `json:"publishedAt"`
-	CutOff            CutOff         `json:"cutOff"` // spans the cut-offs of all items
+	CutOff            CutOff         `json:"cutOff"`        // spans the cut-offs of all items
+	SpreadSeconds     float64        `json:"spreadSeconds"` // between the first and the last of them
+	AgeSeconds        float64        `json:"ageSeconds"`    // of the oldest data, when the manifest was published
 	Items             []ManifestItem `json:"items"`
 }
+
+// Spread is the time between the first and the last cut-off of the items.
+func (m Manifest) Spread() time.Duration { return m.CutOff.NotAfter.Sub(m.CutOff.NotBefore) }
+
+// Age is how old the data of a manifest is: as old as its oldest item.
+func (m Manifest) Age(now time.Time) time.Duration { return now.Sub(m.CutOff.NotBefore) }
 
 // ManifestItem is one item of a manifest.
 type ManifestItem struct {
@@ -83,6 +91,8 @@ func (m Manifest) Verify(c config.Config, t config.Target, refreshID string) err
 	want(m.Region == c.Region, "it is from Region %q", m.Region)
 	want(m.ConfigHash == c.Hash(), "production was deployed from another dbferry.json")
 	want(len(m.Items) > 0, "it has no items")
+	want(!m.CutOff.NotAfter.Before(m.CutOff.NotBefore) && m.SpreadSeconds == m.Spread().Seconds() && m.AgeSeconds == m.Age(m.PublishedAt).Seconds(),
+		"its spread and age are not those of its cut-offs")
 	seen := map[string]bool{}
 	for _, it := range m.Items {
 		want(!seen[string(it.Kind)+it.ID], "%s %s stands in it twice", it.Kind, it.ID)

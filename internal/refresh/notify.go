@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
@@ -49,7 +50,7 @@ func (s *notify) do(ctx context.Context, end End) error {
 	if _, _, sent, err := s.ledger.Bytes(ctx, key); err != nil || sent {
 		return err
 	}
-	cut, err := s.cutOffLine(ctx, end)
+	cut, err := s.cutOffs(ctx, end)
 	if err != nil {
 		return err
 	}
@@ -60,8 +61,8 @@ func (s *notify) do(ctx context.Context, end End) error {
 	return s.ledger.Put(ctx, key, end)
 }
 
-// cutOffLine says how old the data is, when a manifest knows it.
-func (s *notify) cutOffLine(ctx context.Context, end End) (string, error) {
+// cutOffs says how old the data of each item is, when a manifest knows it.
+func (s *notify) cutOffs(ctx context.Context, end End) (string, error) {
 	if end.RefreshID == "" {
 		return "", nil
 	}
@@ -70,8 +71,26 @@ func (s *notify) cutOffLine(ctx context.Context, end End) (string, error) {
 	if err != nil || !found {
 		return "", err
 	}
-	return fmt.Sprintf("Data as of %s to %s (UTC), %d item(s).",
-		m.CutOff.NotBefore.Format("2006-01-02 15:04:05"), m.CutOff.NotAfter.Format("15:04:05"), len(m.Items)), nil
+	return describeCutOffs(m, s.Now()), nil
+}
+
+// mostItems is how many items a message names; SNS takes 256 KiB, a person less.
+const mostItems = 20
+
+// describeCutOffs is the consistency of a set in words: how far its cut-offs lie
+// apart, how old it is, and both bounds of each item's cut-off.
+func describeCutOffs(m Manifest, now time.Time) string {
+	lines := []string{fmt.Sprintf("%d item(s); cut-offs (UTC) span %s; the oldest data is %s old.",
+		len(m.Items), m.Spread().Round(time.Second), m.Age(now).Round(time.Second))}
+	for i, it := range m.Items {
+		if i == mostItems {
+			lines = append(lines, fmt.Sprintf("  and %d more, in the manifest", len(m.Items)-mostItems))
+			break
+		}
+		lines = append(lines, fmt.Sprintf("  %s %s: between %s and %s", it.Kind, it.ID,
+			it.CutOff.NotBefore.UTC().Format(time.DateTime), it.CutOff.NotAfter.UTC().Format(time.DateTime)))
+	}
+	return strings.Join(lines, "\n")
 }
 
 // message is the text of a notification. SNS takes subjects of at most 100

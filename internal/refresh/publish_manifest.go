@@ -90,6 +90,7 @@ func (s *publishManifest) build(ctx context.Context, in RunInput, there names.Pl
 		Schema: ManifestSchema, RefreshID: p.RefreshID, Target: p.Target, ProductionAccount: s.here.Account, TargetAccount: there.Account,
 		Region: s.here.Region, ConfigHash: p.ConfigHash, PublishedAt: s.Now().UTC().Truncate(time.Millisecond), CutOff: cutOffs(backups),
 	}
+	m.SpreadSeconds, m.AgeSeconds = m.Spread().Seconds(), m.Age(m.PublishedAt).Seconds()
 	for _, it := range p.Items {
 		m.Items = append(m.Items, ManifestItem{
 			Kind: it.Kind, ID: it.ID, SourceARN: it.ARN, RecoveryPoint: copies[it].RecoveryPoint,

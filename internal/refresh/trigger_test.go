@@ -88,6 +88,8 @@ func goodManifest(t testing.TB) Manifest {
 	prod, there := c.ProductionPlace(), c.Place(target)
 	return Manifest{Schema: ManifestSchema, RefreshID: id, Target: target.Name, ProductionAccount: prod.Account, TargetAccount: there.Account,
 		Region: c.Region, ConfigHash: c.Hash(), PublishedAt: time.Date(2026, 11, 23, 4, 0, 0, 0, time.UTC),
+		CutOff:        CutOff{NotBefore: time.Date(2026, 11, 23, 3, 0, 0, 0, time.UTC), NotAfter: time.Date(2026, 11, 23, 3, 20, 0, 0, time.UTC)},
+		SpreadSeconds: 1200, AgeSeconds: 3600,
 		Items: []ManifestItem{
 			{Kind: Cluster, ID: "shop-orders", SourceARN: prod.Cluster("shop-orders"), RecoveryPoint: "arn:aws:rds:eu-west-1:222222222222:cluster-snapshot:awsbackup:copyjob-1",
 				Settings: Settings{Schema: SettingsSchema, Cluster: &ClusterSettings{Engine: "aurora-mysql"}}},
@@ -109,6 +111,9 @@ func TestEveryClaimOfAManifestIsChecked(t *testing.T) {
 		"production account": func(m *Manifest) { m.ProductionAccount = "333333333333" },
 		"region":             func(m *Manifest) { m.Region = "us-east-1" },
 		"configuration":      func(m *Manifest) { m.ConfigHash = "" },
+		"the spread":         func(m *Manifest) { m.SpreadSeconds = 1 },
+		"the age":            func(m *Manifest) { m.AgeSeconds = 1 },
+		"a cut-off backward": func(m *Manifest) { m.CutOff.NotAfter = m.CutOff.NotBefore.Add(-time.Minute); m.SpreadSeconds = -60 },
 		"no items":           func(m *Manifest) { m.Items = nil },
 		"an item twice":      func(m *Manifest) { m.Items = append(m.Items, m.Items[0]) },
 		"an item's name":     func(m *Manifest) { m.Items[0].ID = "../locks" },

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"io"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/backup"
@@ -225,6 +224,3 @@ func (s *step) item(ctx context.Context, in ItemInput) (ManifestItem, error) {
 	err := s.fact(ctx, in, "item", &it)
 	return it, err
 }
-
-// age is how old the data of a manifest is.
-func (m Manifest) age(now time.Time) time.Duration { return now.Sub(m.CutOff.NotBefore) }

@@ -7,40 +7,62 @@ import (
 	"time"
 
 	"github.com/dbferry/dbferry/internal/awsworld/states"
+	"github.com/dbferry/dbferry/internal/config"
 )
 
-// collect makes the result of a run that has ended.
-func (s *stage) collect(ctx context.Context, o outcome) (*Result, error) {
-	r := &Result{Verdict: o.verdict, Cause: o.cause, RefreshID: s.refreshID(), Duration: o.ended.Sub(o.began)}
-	for _, x := range s.states.Executions("") {
-		r.Executions = append(r.Executions, execution(x))
+// Collect makes the result of a refresh that has ended: what was asked, done and
+// waited for since the operator turned to it, and the proof of its items.
+func (r *Rehearsal) Collect(ctx context.Context, o Outcome) (*Result, error) {
+	t, err := r.config.Target(o.Target)
+	if err != nil {
+		return nil, err
 	}
-	if err := s.prove(ctx, o, r); err != nil {
+	return r.collect(ctx, t, o)
+}
+
+func (s *stage) collect(ctx context.Context, t config.Target, o Outcome) (*Result, error) {
+	r := &Result{Target: o.Target, Verdict: o.Verdict, Cause: o.Cause, RefreshID: o.RefreshID, Duration: o.Ended.Sub(o.Began)}
+	for _, x := range s.states.Executions("") {
+		if s.belongs(x, t, o) {
+			r.Executions = append(r.Executions, execution(x))
+		}
+	}
+	if err := s.prove(ctx, t, o, r); err != nil {
 		return nil, err
 	}
 	for _, w := range s.w.Waits.All() {
+		if w.Began.Before(o.Began) || w.Began.After(o.Ended) {
+			continue
+		}
 		r.Waits = append(r.Waits, Wait{What: w.What, Item: w.Item, Phase: w.Phase, Began: s.from(o, w.Began), Finished: s.from(o, w.Finished), Noticed: s.from(o, w.Noticed)})
 	}
 	r.CriticalPath = criticalPath(r.Waits)
-	r.Border = s.border(o)
-	r.Denials = s.denials()
+	r.Border = s.border(t, o)
+	r.Denials = s.denials(o)
 	r.Permissions = s.permissions()
 	for _, l := range s.w.Secrets.Leaks() {
 		r.SecretsLeaked = append(r.SecretsLeaked, l.Secret+", "+l.Where)
 	}
 	if r.Verdict != VerdictSucceeded {
-		r.Left = s.left(r.RefreshID)
+		r.Left = s.left(t, r.RefreshID)
 	}
+	r.Sites = s.sites()
 	r.Calls, r.Events = len(s.w.Journal.Calls), s.w.Kernel.Events()
 	return r, nil
 }
 
+// belongs says whether an execution is of the refresh's machines and time.
+func (s *stage) belongs(x states.Report, t config.Target, o Outcome) bool {
+	return !x.Start.Before(o.Began) && (o.Ended.IsZero() || !x.Start.After(o.Ended)) &&
+		(x.MachineARN == s.config.ProductionPlace().MachineARN("production-backup", t.Name) || x.Account == t.Account)
+}
+
 // from is a moment as time since the refresh began; zero stays zero.
-func (s *stage) from(o outcome, t time.Time) time.Duration {
+func (s *stage) from(o Outcome, t time.Time) time.Duration {
 	if t.IsZero() {
 		return 0
 	}
-	return t.Sub(o.began)
+	return t.Sub(o.Began)
 }
 
 func execution(x states.Report) Execution {
@@ -81,12 +103,12 @@ var crossings = map[string]string{
 }
 
 // border lists what went from production to the target, each thing once.
-func (s *stage) border(o outcome) []Crossing {
+func (s *stage) border(t config.Target, o Outcome) []Crossing {
 	var out []Crossing
 	seen := map[string]bool{}
 	for _, d := range s.w.Journal.Decisions {
 		text, ok := crossings[d.Action]
-		if !ok || !d.Decision.Allowed || d.Request.Principal.Account != s.config.Production.Account || d.Request.Owner != s.target.Account {
+		if !ok || !d.Decision.Allowed || d.At.Before(o.Began) || d.At.After(o.Ended) || d.Request.Principal.Account != s.config.Production.Account || d.Request.Owner != t.Account {
 			continue
 		}
 		what := fmt.Sprintf(text, d.Request.Resource[strings.LastIndex(d.Request.Resource, ":")+1:])

@@ -8,14 +8,14 @@ import (
 )
 
 // denials lists what was refused by policy, each pair of action and resource
-// once for each caller. Nobody but dbferry and the AWS services that work for
+// once for each caller, since the operator turned to a refresh. Nobody but dbferry and the AWS services that work for
 // it is at work in a rehearsal.
-func (s *stage) denials() []Denial {
+func (s *stage) denials(o Outcome) []Denial {
 	var out []Denial
 	seen := map[string]bool{}
 	for _, d := range s.w.Journal.Denials() {
 		key := d.Request.Principal.String() + " " + d.Action + " " + d.Request.Resource
-		if seen[key] {
+		if seen[key] || d.At.Before(o.Asked) {
 			continue
 		}
 		seen[key] = true

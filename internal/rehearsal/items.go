@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/dbferry/dbferry/internal/awsworld/backup"
+	"github.com/dbferry/dbferry/internal/config"
 	"github.com/dbferry/dbferry/internal/names"
 	"github.com/dbferry/dbferry/internal/refresh"
 	"github.com/dbferry/dbferry/internal/sqlserver"
@@ -15,8 +16,8 @@ import (
 // prove compares every item at its cut-off with what was restored, and the
 // cut-off with what production was told is written. A difference turns the
 // verdict into Failed: a refresh that says it succeeded must have.
-func (s *stage) prove(ctx context.Context, o outcome, r *Result) error {
-	raw, ok := s.manifest(r.RefreshID)
+func (s *stage) prove(ctx context.Context, t config.Target, o Outcome, r *Result) error {
+	raw, ok := s.manifest(t, r.RefreshID)
 	if !ok {
 		return nil
 	}
@@ -24,25 +25,19 @@ func (s *stage) prove(ctx context.Context, o outcome, r *Result) error {
 	if err != nil {
 		return fmt.Errorf("the manifest that was published: %w", err)
 	}
-	first, last := time.Time{}, time.Time{}
 	for _, it := range m.Items {
 		cut, err := s.cutOff(it)
 		if err != nil {
 			return err
 		}
-		if first.IsZero() || cut.Earliest.Before(first) {
-			first = cut.Earliest
-		}
-		if cut.Latest.After(last) {
-			last = cut.Latest
-		}
+		r.CutOffs = append(r.CutOffs, CutOff{Item: it.ID, Kind: string(it.Kind), NotBefore: it.CutOff.NotBefore, NotAfter: it.CutOff.NotAfter})
 		if cut.Earliest.Before(it.CutOff.NotBefore) || cut.Latest.After(it.CutOff.NotAfter) {
 			r.fail(fmt.Sprintf("the manifest says that the cut-off of %s is from %s to %s, but it was at %s", it.ID,
 				it.CutOff.NotBefore.Format(time.RFC3339), it.CutOff.NotAfter.Format(time.RFC3339), cut.Latest.Format(time.RFC3339)))
 		}
 	}
-	r.CutOffSpread, r.DataAge = last.Sub(first), o.ended.Sub(first)
-	return s.proveItems(ctx, m, r)
+	r.CutOffSpread, r.DataAge = m.Spread(), m.Age(o.Ended)
+	return s.proveItems(ctx, t, m, r)
 }
 
 // cutOff is the moment of an item's data as the world knows it; the manifest
@@ -55,9 +50,9 @@ func (s *stage) cutOff(it refresh.ManifestItem) (backup.CutOff, error) {
 	return cut, nil
 }
 
-func (s *stage) proveItems(ctx context.Context, m refresh.Manifest, r *Result) error {
+func (s *stage) proveItems(ctx context.Context, t config.Target, m refresh.Manifest, r *Result) error {
 	for _, it := range m.Items {
-		items, broken, err := s.proveItem(ctx, it, r.RefreshID)
+		items, broken, err := s.proveItem(ctx, t, it, r.RefreshID)
 		if err != nil {
 			return fmt.Errorf("compare %s: %w", it.ID, err)
 		}
@@ -68,7 +63,7 @@ func (s *stage) proveItems(ctx context.Context, m refresh.Manifest, r *Result) e
 	}
 	for _, i := range r.Items {
 		if r.Verdict == VerdictSucceeded && !i.Same() {
-			r.fail(fmt.Sprintf("%s in %s differs from its cut-off: %d and %d rows", i.Target, s.target.Name, i.RowsSource, i.RowsTarget))
+			r.fail(fmt.Sprintf("%s in %s differs from its cut-off: %d and %d rows", i.Target, t.Name, i.RowsSource, i.RowsTarget))
 		}
 	}
 	return nil
@@ -82,9 +77,9 @@ func (r *Result) fail(cause string) {
 
 // proveItem returns the tables of an item. broken says that the cut-off does
 // not hold what it must.
-func (s *stage) proveItem(ctx context.Context, it refresh.ManifestItem, refreshID string) (items []Item, broken, err error) {
+func (s *stage) proveItem(ctx context.Context, t config.Target, it refresh.ManifestItem, refreshID string) (items []Item, broken, err error) {
 	if it.Kind == refresh.Table {
-		return s.proveTable(it, refreshID)
+		return s.proveTable(t, it, refreshID)
 	}
 	image := s.backup.Image(it.RecoveryPoint)
 	proof, err := s.databases.copyOf(ctx, image, s.databases.fresh("proof", it.ID))
@@ -106,7 +101,7 @@ func (s *stage) proveItem(ctx context.Context, it refresh.ManifestItem, refreshI
 			return nil, nil, err
 		}
 	}
-	copied, err := s.restoredSums(ctx, names.RestoredCluster(it.ID, refreshID))
+	copied, err := s.restoredSums(ctx, t, names.RestoredCluster(it.ID, refreshID))
 	return pairUp(it.ID, names.RestoredCluster(it.ID, refreshID), source, copied), broken, err
 }
 
@@ -141,8 +136,8 @@ func (s *stage) proveWrites(ctx context.Context, db *sql.DB, w *writer, it refre
 }
 
 // restoredSums sums up a restored cluster; nil when it was never restored.
-func (s *stage) restoredSums(ctx context.Context, name string) ([]sqlserver.TableSum, error) {
-	server, err := s.databases.server(s.target.Account + "/" + name)
+func (s *stage) restoredSums(ctx context.Context, t config.Target, name string) ([]sqlserver.TableSum, error) {
+	server, err := s.databases.server(t.Account + "/" + name)
 	if err != nil {
 		return nil, nil
 	}
@@ -178,7 +173,7 @@ func pairUp(source, target string, at, copied []sqlserver.TableSum) []Item {
 	return out
 }
 
-func (s *stage) proveTable(it refresh.ManifestItem, refreshID string) (items []Item, broken, err error) {
+func (s *stage) proveTable(t config.Target, it refresh.ManifestItem, refreshID string) (items []Item, broken, err error) {
 	out := Item{Source: it.ID, Kind: "table", Target: names.RestoredTable(it.ID, refreshID)}
 	image := s.backup.Image(it.RecoveryPoint)
 	rows, sum, _, ok := s.dynamodb.ImageChecksum(image)
@@ -193,7 +188,7 @@ func (s *stage) proveTable(it refresh.ManifestItem, refreshID string) (items []I
 		}
 		broken = w.judgeCount(rows, cut.Earliest, cut.Latest)
 	}
-	if rows, sum, err := s.dynamodb.Checksum(s.target.Account, out.Target); err == nil {
+	if rows, sum, err := s.dynamodb.Checksum(t.Account, out.Target); err == nil {
 		out.RowsTarget, out.ChecksumTarget = rows, sum
 	}
 	return []Item{out}, broken, nil

@@ -11,20 +11,21 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/rds"
 
+	"github.com/dbferry/dbferry/internal/config"
 	"github.com/dbferry/dbferry/internal/names"
 )
 
 // left lists what a run that did not succeed leaves behind: restored clusters
 // and tables of this refresh, and recovery points with their expiry. What
 // cannot be listed says so.
-func (s *stage) left(refreshID string) []string {
+func (s *stage) left(t config.Target, refreshID string) []string {
 	var out []string
 	listed := false
 	s.w.Kernel.Go(func() {
 		ctx := context.Background()
-		out = append(out, s.leftClusters(ctx, refreshID)...)
-		out = append(out, s.leftTables(ctx, refreshID)...)
-		for _, p := range []names.Place{s.config.ProductionPlace(), s.config.Place(s.target)} {
+		out = append(out, s.leftClusters(ctx, t, refreshID)...)
+		out = append(out, s.leftTables(ctx, t, refreshID)...)
+		for _, p := range []names.Place{s.config.ProductionPlace(), s.config.Place(t)} {
 			out = append(out, s.leftPoints(ctx, p)...)
 		}
 		listed = true
@@ -35,33 +36,33 @@ func (s *stage) left(refreshID string) []string {
 	return out
 }
 
-func (s *stage) leftClusters(ctx context.Context, refreshID string) []string {
-	client := rds.NewFromConfig(s.w.Config(s.w.GroundCaller(s.target.Account)))
+func (s *stage) leftClusters(ctx context.Context, t config.Target, refreshID string) []string {
+	client := rds.NewFromConfig(s.w.Config(s.w.GroundCaller(t.Account)))
 	res, err := client.DescribeDBClusters(ctx, &rds.DescribeDBClustersInput{})
 	if err != nil {
-		return []string{"clusters of account " + s.target.Account + " could not be listed: " + err.Error()}
+		return []string{"clusters of account " + t.Account + " could not be listed: " + err.Error()}
 	}
 	var out []string
 	for _, c := range res.DBClusters {
 		if id := aws.ToString(c.DBClusterIdentifier); refreshID != "" && strings.HasSuffix(id, "-"+refreshID) {
-			out = append(out, fmt.Sprintf("cluster %s in account %s (%s); it stays until somebody deletes it", id, s.target.Account, aws.ToString(c.Status)))
+			out = append(out, fmt.Sprintf("cluster %s in account %s (%s); it stays until somebody deletes it", id, t.Account, aws.ToString(c.Status)))
 		}
 	}
 	return out
 }
 
-func (s *stage) leftTables(ctx context.Context, refreshID string) []string {
-	client := dynamodb.NewFromConfig(s.w.Config(s.w.GroundCaller(s.target.Account)))
+func (s *stage) leftTables(ctx context.Context, t config.Target, refreshID string) []string {
+	client := dynamodb.NewFromConfig(s.w.Config(s.w.GroundCaller(t.Account)))
 	var out []string
 	pages := dynamodb.NewListTablesPaginator(client, &dynamodb.ListTablesInput{})
 	for pages.HasMorePages() {
 		res, err := pages.NextPage(ctx)
 		if err != nil {
-			return []string{"tables of account " + s.target.Account + " could not be listed: " + err.Error()}
+			return []string{"tables of account " + t.Account + " could not be listed: " + err.Error()}
 		}
 		for _, name := range res.TableNames {
 			if refreshID != "" && strings.HasSuffix(name, "-"+refreshID) {
-				out = append(out, fmt.Sprintf("table %s in account %s; it stays until somebody deletes it", name, s.target.Account))
+				out = append(out, fmt.Sprintf("table %s in account %s; it stays until somebody deletes it", name, t.Account))
 			}
 		}
 	}

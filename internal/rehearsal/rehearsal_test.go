@@ -53,17 +53,32 @@ func synthesise(dir string, more ...string) error {
 	return nil
 }
 
+// run rehearses the refresh of one target.
 func run(t *testing.T, sc rehearsal.Scenario) *rehearsal.Result {
+	t.Helper()
+	return runAll(t, sc)[0]
+}
+
+func runAll(t *testing.T, sc rehearsal.Scenario) []*rehearsal.Result {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	if sc.Assembly == "" {
 		sc.Assembly = assembly
 	}
-	r, err := rehearsal.Run(ctx, sc)
+	all, err := rehearsal.Run(ctx, sc)
 	if err != nil {
 		t.Fatal(err)
 	}
+	for _, r := range all {
+		tell(t, r)
+	}
+	return all
+}
+
+// tell logs a result for the reader of a failed test.
+func tell(t *testing.T, r *rehearsal.Result) {
+	t.Helper()
 	for _, e := range r.Executions {
 		t.Logf("%s in %s: %s %s %s", e.Machine, e.Account, e.Status, e.Error, e.Cause)
 	}
@@ -71,7 +86,28 @@ func run(t *testing.T, sc rehearsal.Scenario) *rehearsal.Result {
 	for _, d := range r.Denials {
 		t.Logf("denied: account %s, %s: %s on %s: %s\n  missing %s\n  fix %s", d.Account, d.Who, d.Action, d.Resource, d.Why, d.Missing, d.Fix)
 	}
-	return r
+}
+
+// play opens a rehearsal, lets the script act, and closes it.
+func play(t *testing.T, sc rehearsal.Scenario, script func(*rehearsal.Rehearsal, *rehearsal.Operator) error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	defer cancel()
+	if sc.Assembly == "" {
+		sc.Assembly = assembly
+	}
+	r, err := rehearsal.Open(ctx, sc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	if err := r.Play(ctx, func(o *rehearsal.Operator) error { return script(r, o) }); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func TestRefreshSucceeds(t *testing.T) {
@@ -160,6 +196,29 @@ func TestClusterKeyWithoutGrants(t *testing.T) {
 	t.Error("no denial of kms:CreateGrant with its statement and command")
 }
 
+// variant synthesises the shipped configuration with a change.
+func variant(t *testing.T, change func(*config.Config)) string {
+	t.Helper()
+	c, err := config.Load(root + "/dbferry.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	change(&c)
+	raw, err := json.Marshal(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	file := filepath.Join(dir, "dbferry.json")
+	if err := os.WriteFile(file, raw, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := synthesise(filepath.Join(dir, "cdk.out"), `CDK_CONTEXT_JSON={"config":"`+file+`"}`); err != nil {
+		t.Fatal(err)
+	}
+	return filepath.Join(dir, "cdk.out")
+}
+
 // without removes the statement of a Sid from one template.
 func without(t *testing.T, file, sid string) string {
 	t.Helper()
@@ -239,29 +298,12 @@ func TestSameTwice(t *testing.T) {
 
 // Both engines, several items, tables found by prefix.
 func TestBothEngines(t *testing.T) {
-	raw, err := os.ReadFile(root + "/dbferry.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var c config.Config
-	if err := json.Unmarshal(raw, &c); err != nil {
-		t.Fatal(err)
-	}
-	c.DataSet.Clusters = append(c.DataSet.Clusters, config.Selector{ID: "ledger-pg"})
-	c.DataSet.Tables = []config.Selector{{Prefix: "shop-"}}
-	c.Targets[0].Clusters = append(c.Targets[0].Clusters, config.ClusterSettings{Match: "ledger-*", InstanceClass: "db.r6g.large", MasterSecret: "staging/ledger/master"})
-	dir := t.TempDir()
-	file := filepath.Join(dir, "dbferry.json")
-	if raw, err = json.Marshal(c); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(file, raw, 0o644); err != nil {
-		t.Fatal(err)
-	}
-	if err := synthesise(filepath.Join(dir, "cdk.out"), `CDK_CONTEXT_JSON={"config":"`+file+`"}`); err != nil {
-		t.Fatal(err)
-	}
-	r := run(t, rehearsal.Scenario{Assembly: filepath.Join(dir, "cdk.out"), Tables: 6})
+	assembly := variant(t, func(c *config.Config) {
+		c.DataSet.Clusters = append(c.DataSet.Clusters, config.Selector{ID: "ledger-pg"})
+		c.DataSet.Tables = []config.Selector{{Prefix: "shop-"}}
+		c.Targets[0].Clusters = append(c.Targets[0].Clusters, config.ClusterSettings{Match: "ledger-*", InstanceClass: "db.r6g.large", MasterSecret: "staging/ledger/master"})
+	})
+	r := run(t, rehearsal.Scenario{Assembly: assembly, Tables: 6})
 	if r.Verdict != rehearsal.VerdictSucceeded || len(r.Items) != 4+4+6 {
 		t.Errorf("verdict %s with %d items: %s", r.Verdict, len(r.Items), r.Cause)
 	}

@@ -7,6 +7,7 @@ import "time"
 
 // Result is how a rehearsal ended, and everything that a report needs.
 type Result struct {
+	Target    string
 	Verdict   string // "Succeeded", or the Error of the Fail state that ended it
 	Cause     string // why, when it did not succeed
 	RefreshID string
@@ -19,8 +20,9 @@ type Result struct {
 
 	CriticalPath time.Duration // of the AWS jobs alone
 	Duration     time.Duration // simulated, from the start to the last end
-	CutOffSpread time.Duration
-	DataAge      time.Duration // from the earliest cut-off to the end
+	CutOffs      []CutOff      // of every item, as the manifest states them
+	CutOffSpread time.Duration // from the earliest to the latest of them
+	DataAge      time.Duration // from the earliest of them to the end
 
 	Permissions   Permissions
 	SecretsLeaked []string // "what, where"; empty when nothing leaked
@@ -59,6 +61,14 @@ type Item struct {
 // Same says whether the copy has the rows of the cut-off image.
 func (i Item) Same() bool {
 	return i.RowsSource == i.RowsTarget && i.ChecksumSource == i.ChecksumTarget && i.ChecksumSource != ""
+}
+
+// CutOff bounds the moment whose data an item's copy holds.
+type CutOff struct {
+	Item      string // "shop-orders"
+	Kind      string // "cluster" or "table"
+	NotBefore time.Time
+	NotAfter  time.Time
 }
 
 // Wait is one piece of asynchronous AWS work, in time since the start.

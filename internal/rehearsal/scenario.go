@@ -11,6 +11,7 @@ import (
 	"github.com/dbferry/dbferry/internal/config"
 	"github.com/dbferry/dbferry/internal/ground"
 	"github.com/dbferry/dbferry/internal/lambdafn"
+	"github.com/dbferry/dbferry/internal/refresh"
 	"github.com/dbferry/dbferry/internal/template"
 )
 
@@ -24,6 +25,11 @@ type Scenario struct {
 	// StacksReversed deploys production before the targets, not after them.
 	StacksReversed bool
 	Faults         []awsworld.Fault
+	// Target is the name of the target to refresh; empty for the first one,
+	// AllTargets for all, one after another.
+	Target string
+	// Only limits the refresh to these clusters and tables.
+	Only []string
 	// Resume makes the operator continue a refresh once, in a new execution, when
 	// a machine did not end well.
 	Resume bool
@@ -55,9 +61,19 @@ type Progress struct {
 	Text    string        // what happened, for the rest
 }
 
-// Horizon is how long a rehearsal waits for an end, in simulated time: as long
-// as the machines' own backstop.
-const Horizon = 7 * 24 * time.Hour
+// AllTargets, as a Scenario's Target, stands for every target.
+const AllTargets = "all"
+
+// target is the first target to refresh.
+func (s Scenario) target(c config.Config) (config.Target, error) {
+	if s.Target == "" || s.Target == AllTargets {
+		return c.Targets[0], nil
+	}
+	return c.Target(s.Target)
+}
+
+// input is what the operator gives to production-backup.
+func (s Scenario) input() refresh.BackupInput { return refresh.BackupInput{Only: s.Only} }
 
 // begin is when every rehearsal starts; a fixed moment, so that two runs agree.
 var begin = time.Date(2026, 3, 2, 3, 0, 0, 0, time.UTC)

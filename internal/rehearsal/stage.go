@@ -36,7 +36,7 @@ import (
 type stage struct {
 	scenario    Scenario
 	config      config.Config
-	target      config.Target // the one that is refreshed
+	target      config.Target // the first one that is refreshed
 	ground      ground.Ground
 	deployments []*template.Deployment
 
@@ -60,6 +60,8 @@ type stage struct {
 	vpcs      map[string]string // account/subnet → VPC
 	loaded    map[string]bool   // clusters that hold a user's dump
 	writers   []*writer
+	hooks     []*hook
+	starts    int   // names executions that the operator starts
 	broken    error // what the rehearsal itself could not do
 }
 
@@ -73,7 +75,10 @@ func newStage(ctx context.Context, sc Scenario) (*stage, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &stage{scenario: sc, config: c, target: c.Targets[0], deployments: deployments, vpcs: map[string]string{}, loaded: map[string]bool{}}
+	s := &stage{scenario: sc, config: c, deployments: deployments, vpcs: map[string]string{}, loaded: map[string]bool{}}
+	if s.target, err = sc.target(c); err != nil {
+		return nil, err
+	}
 	if s.ground, err = sc.scene(c); err != nil {
 		return nil, err
 	}
@@ -153,8 +158,9 @@ func (s *stage) publish(ctx context.Context, caller awsworld.Caller, topic, subj
 	return err
 }
 
-// watch tells the states that are entered.
+// watch tells the states that are entered, and runs what waits for them.
 func (s *stage) watch(step states.Step) {
+	s.runHooks(step)
 	if s.scenario.Progress == nil {
 		return
 	}

@@ -39,6 +39,9 @@ type writer struct {
 
 // startWriters begins to write into everything that the ground says is written to.
 func (s *stage) startWriters(ctx context.Context) {
+	if len(s.writers) > 0 {
+		return // they work on from an earlier refresh
+	}
 	for _, c := range s.ground.Clusters {
 		if c.Writes && !s.loaded[c.ID] {
 			s.startWriter(ctx, &writer{item: c.ID, insert: s.insertInto(c)})

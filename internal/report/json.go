@@ -12,12 +12,16 @@ import (
 // JSON keys are a contract: programs and benchmarks read them. Times are
 // simulated seconds since the start.
 type result struct {
+	Target              string      `json:"target"`
 	Verdict             string      `json:"verdict"`
 	Cause               string      `json:"cause,omitempty"`
 	RefreshID           string      `json:"refreshId"`
 	Executions          []execution `json:"executions"`
 	Items               []item      `json:"items"`
 	Waits               []wait      `json:"waits"`
+	CutOffs             []cutOff    `json:"cutOffs"`
+	CutOffSpreadSeconds float64     `json:"cutOffSpreadSeconds"`
+	DataAgeSeconds      float64     `json:"dataAgeSeconds"`
 	Denials             []denial    `json:"denials"`
 	CriticalPathSeconds float64     `json:"criticalPathSeconds"`
 	SimulatedSeconds    float64     `json:"simulatedSeconds"`
@@ -51,6 +55,13 @@ type wait struct {
 	NoticedAt  *float64 `json:"noticedAt"` // null when nobody looked any more
 }
 
+type cutOff struct {
+	Item      string    `json:"item"`
+	Kind      string    `json:"kind"`
+	NotBefore time.Time `json:"notBefore"`
+	NotAfter  time.Time `json:"notAfter"`
+}
+
 type denial struct {
 	Account  string `json:"account"`
 	Who      string `json:"who"`
@@ -67,11 +78,30 @@ type permissions struct {
 	Unused  []string `json:"unused"`
 }
 
-// JSON renders a result for programs.
-func JSON(r *rehearsal.Result) ([]byte, error) {
+// JSON renders the results of a rehearsal for programs: one object for the
+// refresh of one target, {"refreshes":[…]} for those of several.
+func JSON(results []*rehearsal.Result) ([]byte, error) {
+	var out any
+	if len(results) == 1 {
+		out = render(results[0])
+	} else {
+		all := struct {
+			Refreshes []result `json:"refreshes"`
+		}{[]result{}}
+		for _, r := range results {
+			all.Refreshes = append(all.Refreshes, render(r))
+		}
+		out = all
+	}
+	raw, err := json.MarshalIndent(out, "", "  ")
+	return append(raw, '\n'), err
+}
+
+func render(r *rehearsal.Result) result {
 	out := result{
-		Verdict: r.Verdict, Cause: r.Cause, RefreshID: r.RefreshID,
-		Executions: []execution{}, Items: []item{}, Waits: []wait{}, Denials: []denial{},
+		Target: r.Target, Verdict: r.Verdict, Cause: r.Cause, RefreshID: r.RefreshID,
+		Executions: []execution{}, Items: []item{}, Waits: []wait{}, CutOffs: []cutOff{}, Denials: []denial{},
+		CutOffSpreadSeconds: seconds(r.CutOffSpread), DataAgeSeconds: seconds(r.DataAge),
 		CriticalPathSeconds: seconds(r.CriticalPath), SimulatedSeconds: seconds(r.Duration),
 		Permissions:   permissions{Granted: r.Permissions.Granted, Used: r.Permissions.Used, Unused: r.Permissions.Unused},
 		SecretsLeaked: len(r.SecretsLeaked),
@@ -93,11 +123,13 @@ func JSON(r *rehearsal.Result) ([]byte, error) {
 		}
 		out.Waits = append(out.Waits, one)
 	}
+	for _, c := range r.CutOffs {
+		out.CutOffs = append(out.CutOffs, cutOff(c))
+	}
 	for _, d := range r.Denials {
 		out.Denials = append(out.Denials, denial{d.Account, d.Who, d.Action, d.Resource, d.Why, d.Missing, d.Fix})
 	}
-	raw, err := json.MarshalIndent(out, "", "  ")
-	return append(raw, '\n'), err
+	return out
 }
 
 func seconds(d time.Duration) float64 { return d.Round(time.Millisecond).Seconds() }

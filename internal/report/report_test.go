@@ -11,7 +11,7 @@ import (
 
 func good() *rehearsal.Result {
 	return &rehearsal.Result{
-		Verdict: "Succeeded", RefreshID: "202611230300-a1b2c3",
+		Target: "staging", Verdict: "Succeeded", RefreshID: "202611230300-a1b2c3",
 		Executions: []rehearsal.Execution{
 			{Machine: "production-backup", Account: "production", Status: "SUCCEEDED", Events: 60, Transitions: 200, Duration: 70 * time.Minute, Path: []string{"Check the ground", "Done"}},
 			{Machine: "staging-restore", Account: "staging", Status: "SUCCEEDED", Events: 50, Transitions: 150, Duration: 40 * time.Minute, Path: []string{"Verify the manifest", "Done"}},
@@ -21,7 +21,9 @@ func good() *rehearsal.Result {
 			{What: "backup of shop-orders", Phase: "backup", Began: time.Minute, Finished: 11 * time.Minute, Noticed: 11*time.Minute + 8*time.Second},
 			{What: "restore of shop-orders", Phase: "restore", Began: 80 * time.Minute, Finished: 100 * time.Minute},
 		},
-		Border:       []rehearsal.Crossing{{At: 71 * time.Minute, What: "SUCCEEDED event to bus dbferry-staging"}},
+		Border: []rehearsal.Crossing{{At: 71 * time.Minute, What: "SUCCEEDED event to bus dbferry-staging"}},
+		CutOffs: []rehearsal.CutOff{{Item: "shop-orders", Kind: "cluster",
+			NotBefore: time.Date(2026, 11, 23, 3, 1, 0, 0, time.UTC), NotAfter: time.Date(2026, 11, 23, 3, 11, 0, 0, time.UTC)}},
 		CriticalPath: 100 * time.Minute, Duration: 110 * time.Minute, DataAge: 109 * time.Minute, CutOffSpread: 10 * time.Minute,
 		Permissions: rehearsal.Permissions{Granted: 10, Used: 9, Unused: []string{"dbferry-notify sns:Publish"}},
 	}
@@ -43,7 +45,7 @@ func TestScreen(t *testing.T) {
 			var b bytes.Buffer
 			Screen(&b, r, name == "succeeded")
 			golden.Equal(t, "testdata/"+name+".screen.golden", b.Bytes())
-			raw, err := JSON(r)
+			raw, err := JSON([]*rehearsal.Result{r})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -17,6 +17,7 @@ import (
 func Screen(w io.Writer, r *rehearsal.Result, details bool) {
 	border(w, r)
 	items(w, r)
+	cutOffs(w, r)
 	denials(w, r)
 	verdict(w, r)
 	if details {
@@ -30,7 +31,7 @@ func border(w io.Writer, r *rehearsal.Result) {
 	line := func(at time.Duration, left, right string) {
 		fmt.Fprintln(w, strings.TrimRight(fmt.Sprintf("%9s  %-58s │ %s", clock(at), left, right), " "))
 	}
-	fmt.Fprintf(w, "%9s  %-58s │ %s\n", "simulated", "PRODUCTION", "STAGING")
+	fmt.Fprintf(w, "%9s  %-58s │ %s\n", "simulated", "PRODUCTION", strings.ToUpper(r.Target))
 	crossed := false
 	cross := func(until time.Duration) {
 		for _, c := range r.Border {
@@ -63,15 +64,49 @@ func items(w io.Writer, r *rehearsal.Result) {
 		return
 	}
 	tw := tabwriter.NewWriter(w, 0, 0, 3, ' ', 0)
-	fmt.Fprintln(tw, "table\trows at cut-off\trows in staging\tchecksum")
+	fmt.Fprintf(tw, "table\trows at cut-off\trows in %s\tchecksum\n", r.Target)
+	shown, same := 0, 0
 	for _, i := range r.Items {
-		same := "same"
-		if !i.Same() {
-			same = "DIFFERENT"
+		if i.Same() {
+			if same++; shown >= mostShown {
+				continue
+			}
 		}
-		fmt.Fprintf(tw, "%s\t%d\t%d\t%s\n", i.Source, i.RowsSource, i.RowsTarget, same)
+		shown++
+		word := "same"
+		if !i.Same() {
+			word = "DIFFERENT"
+		}
+		fmt.Fprintf(tw, "%s\t%d\t%d\t%s\n", i.Source, i.RowsSource, i.RowsTarget, word)
 	}
 	tw.Flush()
+	if rest := len(r.Items) - shown; rest > 0 {
+		fmt.Fprintf(w, "and %d more, all the same\n", rest)
+	}
+	fmt.Fprintln(w)
+}
+
+// mostShown is how many lines of a kind the screen holds; what differs is always
+// shown, and --json has all.
+const mostShown = 20
+
+// cutOffs shows between which moments each item was cut off.
+func cutOffs(w io.Writer, r *rehearsal.Result) {
+	if len(r.CutOffs) == 0 {
+		return
+	}
+	tw := tabwriter.NewWriter(w, 0, 0, 3, ' ', 0)
+	fmt.Fprintln(tw, "item\tcut off (UTC) between\tand")
+	for i, c := range r.CutOffs {
+		if i == mostShown {
+			break
+		}
+		fmt.Fprintf(tw, "%s %s\t%s\t%s\n", c.Kind, c.Item, c.NotBefore.UTC().Format(time.DateTime), c.NotAfter.UTC().Format(time.DateTime))
+	}
+	tw.Flush()
+	if rest := len(r.CutOffs) - mostShown; rest > 0 {
+		fmt.Fprintf(w, "and %d more\n", rest)
+	}
 	fmt.Fprintln(w)
 }
 
@@ -102,7 +137,7 @@ func verdict(w io.Writer, r *rehearsal.Result) {
 	}
 	fmt.Fprintln(w)
 	if r.DataAge > 0 {
-		fmt.Fprintf(w, "data is %s old; the cut-offs of its items span %s\n", short(r.DataAge), short(r.CutOffSpread))
+		fmt.Fprintf(w, "the oldest data is %s old; the cut-offs span at most %s\n", short(r.DataAge), short(r.CutOffSpread))
 	}
 	if r.Cause != "" && r.Verdict != "Succeeded" {
 		fmt.Fprintf(w, "why: %s\n", r.Cause)
