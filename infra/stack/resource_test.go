@@ -1,6 +1,7 @@
 package stack
 
 import (
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -172,6 +173,22 @@ func TestAlarms(t *testing.T) {
 			t.Errorf("%s: %s", stack, d)
 		}
 	}
+}
+
+// TestAlarmsLeadToTheirPage: each alarm's text names an anchor that is there.
+func TestAlarmsLeadToTheirPage(t *testing.T) {
+	raw, err := os.ReadFile("../../docs/operations.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	bothStacks(t, func(t *testing.T, tpl template) {
+		for _, id := range tpl.ofType("AWS::CloudWatch::Alarm") {
+			_, anchor, _ := strings.Cut(tpl.Resources[id].Properties["AlarmDescription"].(string), "docs/operations.md#")
+			if anchor == "" || !strings.Contains(string(raw), `<a id="`+anchor+`"></a>`) {
+				t.Errorf("%s leads to #%s, which docs/operations.md does not have", id, anchor)
+			}
+		}
+	})
 }
 
 // TestScheduleIsOffByDefault: nobody's production is backed up by surprise.
