@@ -67,6 +67,22 @@ type ClusterSettings struct {
 	MasterSecret           string  `json:"masterSecret" doc:"Secrets Manager secret of the target with the master user's name and password, {\"username\",\"password\"}"`
 	Logins                 []Login `json:"logins,omitempty" doc:"database accounts that stay usable, each with the target's own secret; every other account that can log in is locked"`
 	DeletionProtection     bool    `json:"deletionProtection,omitempty" doc:"whether restored clusters are protected against deletion"`
+
+	BackupRetentionDays int           `json:"backupRetentionDays,omitempty" doc:"how long Aurora keeps its own backups of restored clusters, 1 to 35; 0 means 1"`
+	BacktrackHours      *int          `json:"backtrackHours,omitempty" doc:"backtrack window of restored Aurora MySQL clusters in hours, 0 (off) to 72; absent: as in production"`
+	StorageType         string        `json:"storageType,omitempty" doc:"aurora, or aurora-iopt1 (I/O-Optimized); empty: aurora"`
+	MaxACU              int           `json:"maxACU,omitempty" doc:"most Serverless v2 capacity units of a restored instance, 1 to 256; 0: as in production"`
+	MaxReplicas         int           `json:"maxReplicas,omitempty" doc:"most readers that replica auto scaling may add, 1 to 15; 0: replica auto scaling stays off"`
+	MonitoringRole      string        `json:"monitoringRole,omitempty" doc:"ARN of the target's role for enhanced monitoring, which is then as in production; empty: enhanced monitoring stays off"`
+	DatabaseInsights    string        `json:"databaseInsights,omitempty" doc:"production: mode and retention as in production; empty: Performance Insights as in production, but the standard mode and 7 days, which cost nothing"`
+	Roles               []FeatureRole `json:"roles,omitempty" doc:"the target's roles in place of those that production's clusters use, by feature"`
+	Alarms              string        `json:"alarms,omitempty" doc:"CloudWatch alarms as in production: quiet (without actions), notify (they tell the target's topic) or none; empty: quiet"`
+}
+
+// FeatureRole is the role that a restored cluster uses for a feature.
+type FeatureRole struct {
+	Feature string `json:"feature,omitempty" doc:"feature name, such as s3Import; empty for roles without one, as Aurora MySQL has"`
+	Role    string `json:"role" doc:"ARN of a role of the target's account"`
 }
 
 // Login is one database account that stays usable in the target.
@@ -80,7 +96,23 @@ type TableSettings struct {
 	Match              string `json:"match" doc:"source table name, or a pattern with * and ?"`
 	PointInTime        *bool  `json:"pointInTimeRecovery,omitempty" doc:"point-in-time recovery of the restored table; absent: as in production"`
 	DeletionProtection bool   `json:"deletionProtection,omitempty" doc:"whether restored tables are protected against deletion"`
+	TimeToLive         *bool  `json:"timeToLive,omitempty" doc:"false: items do not expire in restored tables; absent: as in production"`
+	TableClass         string `json:"tableClass,omitempty" doc:"STANDARD or STANDARD_INFREQUENT_ACCESS; empty: as in production"`
+	BillingMode        string `json:"billingMode,omitempty" doc:"PAY_PER_REQUEST: restored tables are on demand; empty: as in production"`
+	AutoScaling        *bool  `json:"autoScaling,omitempty" doc:"false: the capacity of restored tables stays what it was at the backup; absent: it scales as in production"`
+	MaxCapacity        int    `json:"maxCapacity,omitempty" doc:"most read and most write units that auto scaling may reach in a table or an index; 0: as in production"`
+	Alarms             string `json:"alarms,omitempty" doc:"CloudWatch alarms as in production: quiet (without actions), notify (they tell the target's topic) or none; empty: quiet"`
 }
+
+// What becomes of production's alarms in a target.
+const (
+	AlarmsQuiet  = "quiet"  // there, without actions
+	AlarmsNotify = "notify" // they tell the target's own topic
+	AlarmsNone   = "none"
+)
+
+// InsightsAsProduction carries Database Insights over with what it costs.
+const InsightsAsProduction = "production"
 
 // DataSet says what is refreshed.
 type DataSet struct {

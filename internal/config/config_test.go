@@ -68,6 +68,28 @@ func TestValidate(t *testing.T) {
 		"login twice": {func(c *Config) {
 			c.Targets[0].Clusters[0].Logins = append(c.Targets[0].Clusters[0].Logins, c.Targets[0].Clusters[0].Logins[0])
 		}, "is listed twice"},
+		"backup retention": {func(c *Config) { c.Targets[0].Clusters[0].BackupRetentionDays = 36 }, "clusters[0].backupRetentionDays: 36 is not between"},
+		"backtrack":        {func(c *Config) { c.Targets[0].Clusters[0].BacktrackHours = new(73) }, "clusters[0].backtrackHours:"},
+		"storage type":     {func(c *Config) { c.Targets[0].Clusters[0].StorageType = "gp3" }, `clusters[0].storageType: "gp3" is none of aurora, aurora-iopt1`},
+		"capacity units":   {func(c *Config) { c.Targets[0].Clusters[0].MaxACU = 300 }, "clusters[0].maxACU:"},
+		"replicas":         {func(c *Config) { c.Targets[0].Clusters[0].MaxReplicas = 16 }, "clusters[0].maxReplicas:"},
+		"insights":         {func(c *Config) { c.Targets[0].Clusters[0].DatabaseInsights = "advanced" }, "clusters[0].databaseInsights:"},
+		"cluster alarms":   {func(c *Config) { c.Targets[0].Clusters[0].Alarms = "loud" }, "clusters[0].alarms:"},
+		"monitoring role":  {func(c *Config) { c.Targets[0].Clusters[0].MonitoringRole = "monitoring" }, "clusters[0].monitoringRole:"},
+		"role of elsewhere": {func(c *Config) {
+			c.Targets[0].Clusters[0].Roles = []FeatureRole{{Feature: "s3Import", Role: "arn:aws:iam::111111111111:role/import"}}
+		}, "is not a role of account 222222222222"},
+		"role twice": {func(c *Config) {
+			r := FeatureRole{Role: "arn:aws:iam::222222222222:role/import"}
+			c.Targets[0].Clusters[0].Roles = []FeatureRole{r, r}
+		}, "clusters[0].roles[1]: the same role"},
+		"table class":  {func(c *Config) { c.Targets[0].Tables[0].TableClass = "COLD" }, "tables[0].tableClass:"},
+		"billing mode": {func(c *Config) { c.Targets[0].Tables[0].BillingMode = "PROVISIONED" }, "tables[0].billingMode:"},
+		"capacity":     {func(c *Config) { c.Targets[0].Tables[0].MaxCapacity = -1 }, "tables[0].maxCapacity:"},
+		"on demand scaled": {func(c *Config) {
+			c.Targets[0].Tables[0].BillingMode, c.Targets[0].Tables[0].MaxCapacity = "PAY_PER_REQUEST", 5
+		}, "has no capacity to scale"},
+		"table alarms":   {func(c *Config) { c.Targets[0].Tables[0].Alarms = "loud" }, "tables[0].alarms:"},
 		"empty data set": {func(c *Config) { c.DataSet = DataSet{} }, "dataSet: is empty"},
 		"two selectors":  {func(c *Config) { c.DataSet.Clusters[0].Prefix = "shop" }, "dataSet.clusters[0]: exactly one"},
 		"cluster id":     {func(c *Config) { c.DataSet.Clusters[0].ID = "shop--orders" }, "dataSet.clusters[0].id:"},

@@ -163,7 +163,20 @@ var limits = map[string]func(*schema){
 	"targets[].clusters[].masterSecret":          pattern("."),
 	"targets[].clusters[].logins[].user":         pattern("."),
 	"targets[].clusters[].logins[].secret":       pattern("."),
+	"targets[].clusters[].backupRetentionDays":   between(0, 35),
+	"targets[].clusters[].backtrackHours":        between(0, 72),
+	"targets[].clusters[].storageType":           oneOfThese(storageTypes),
+	"targets[].clusters[].maxACU":                between(0, 256),
+	"targets[].clusters[].maxReplicas":           between(0, 15),
+	"targets[].clusters[].monitoringRole":        pattern("^$|" + roleARN.String()),
+	"targets[].clusters[].databaseInsights":      oneOfThese(insights),
+	"targets[].clusters[].roles[].role":          pattern(roleARN.String()),
+	"targets[].clusters[].alarms":                oneOfThese(alarmModes),
 	"targets[].tables[].match":                   pattern("."),
+	"targets[].tables[].tableClass":              oneOfThese(tableClasses),
+	"targets[].tables[].billingMode":             oneOfThese(billingModes),
+	"targets[].tables[].maxCapacity":             func(s *schema) { s.Minimum = new(int) },
+	"targets[].tables[].alarms":                  oneOfThese(alarmModes),
 	"dataSet.clusters[]":                         exactlyOne,
 	"dataSet.clusters[].id":                      pattern(clusterID.String()),
 	"dataSet.tables[]":                           exactlyOne,
@@ -179,6 +192,8 @@ func pattern(p string) func(*schema) { return func(s *schema) { s.Pattern = p } 
 func between(low, high int) func(*schema) {
 	return func(s *schema) { s.Minimum, s.Maximum = &low, &high }
 }
+
+func oneOfThese(values []string) func(*schema) { return func(s *schema) { s.Enum = values } }
 
 func atLeastOne(s *schema) { s.MinItems = 1 }
 

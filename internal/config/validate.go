@@ -89,9 +89,10 @@ func (t Target) validate(at string, p *Problems) {
 	t.Network.validate(at+".network", p)
 	for i, s := range t.Clusters {
 		s.validate(fmt.Sprintf("%s.clusters[%d]", at, i), p)
+		s.validateSettings(fmt.Sprintf("%s.clusters[%d]", at, i), t.Account, p)
 	}
 	for i, s := range t.Tables {
-		p.pattern(fmt.Sprintf("%s.tables[%d].match", at, i), s.Match)
+		s.validate(fmt.Sprintf("%s.tables[%d]", at, i), p)
 	}
 }
 
