@@ -150,6 +150,23 @@ func RestoredInstance(cluster string, n int) string { return fmt.Sprintf("%s-%d"
 // characters.
 func RestoredTable(source, refreshID string) string { return fit(source, "-"+refreshID, 255) }
 
+// RestoredAlarm names the alarm that a restored resource has in place of
+// production's; CloudWatch allows 255 characters. The slash keeps it apart from
+// the alarms of dbferry's own stacks.
+func RestoredAlarm(restored, alarm string) string {
+	if name := RestoredAlarms + restored + "/" + alarm; len(name) <= 255 {
+		return name
+	}
+	sum := sha256.Sum256([]byte(restored + "/" + alarm))
+	return RestoredAlarms + cut(restored, 120) + "/" + cut(alarm, 100) + "-" + hex.EncodeToString(sum[:])[:12]
+}
+
+// RestoredAlarms begins the name of every alarm on a restored resource.
+const RestoredAlarms = Prefix + "/"
+
+// cut keeps at most n bytes, and no half of a character.
+func cut(s string, n int) string { return strings.ToValidUTF8(s[:min(n, len(s))], "") }
+
 func fit(name, suffix string, limit int) string {
 	if len(name)+len(suffix) <= limit {
 		return name + suffix

@@ -35,9 +35,9 @@ func (s *addInstances) do(ctx context.Context, in ItemInput) (converge.Answer, a
 	if err != nil {
 		return converge.Answer{}, nil, err
 	}
-	set, err := s.t.ClusterSettings(in.Item.ID)
+	set, want, _, err := s.wish(in, it)
 	if err != nil {
-		return converge.Answer{}, nil, &fault.Error{Name: fault.BadRequest, Op: "create instances of " + in.Item.ID, Cause: err}
+		return converge.Answer{}, nil, err
 	}
 	c, err := s.restored(ctx, in)
 	if err != nil {
@@ -48,7 +48,7 @@ func (s *addInstances) do(ctx context.Context, in ItemInput) (converge.Answer, a
 	for n := 1; n <= set.Instances; n++ {
 		name := names.RestoredInstance(aws.ToString(c.DBClusterIdentifier), n)
 		fact.Names = append(fact.Names, name)
-		a, err := s.one(ctx, in, it, set, c, name)
+		a, err := s.one(ctx, in, want, set, c, name)
 		if err != nil {
 			return a, nil, err
 		}
@@ -59,13 +59,13 @@ func (s *addInstances) do(ctx context.Context, in ItemInput) (converge.Answer, a
 	return all, fact, nil
 }
 
-func (s *addInstances) one(ctx context.Context, in ItemInput, it ManifestItem, set config.ClusterSettings, c *rdstypes.DBCluster, name string) (converge.Answer, error) {
+func (s *addInstances) one(ctx context.Context, in ItemInput, want ClusterSettings, set config.ClusterSettings, c *rdstypes.DBCluster, name string) (converge.Answer, error) {
 	r := converge.Resource{
 		Ledger: s.ledger, Key: intentKey(in.RefreshID, in.Item.Kind, in.Item.ID, s.Function+"-"+name), Name: name, Execution: in.Execution, Now: s.Now,
 		Look: func(ctx context.Context) (converge.Observed, string, error) {
 			return s.look(ctx, in, aws.ToString(c.DBClusterIdentifier), name)
 		},
-		Create: func(ctx context.Context) error { return s.create(ctx, in, it, set, c, name) },
+		Create: func(ctx context.Context) error { return s.create(ctx, in, want, set, c, name) },
 	}
 	return r.Converge(ctx)
 }
@@ -91,24 +91,37 @@ func (s *addInstances) look(ctx context.Context, in ItemInput, cluster, name str
 	return converge.Settling, status, nil
 }
 
-func (s *addInstances) create(ctx context.Context, in ItemInput, it ManifestItem, set config.ClusterSettings, c *rdstypes.DBCluster, name string) error {
+func (s *addInstances) create(ctx context.Context, in ItemInput, want ClusterSettings, set config.ClusterSettings, c *rdstypes.DBCluster, name string) error {
 	if aws.ToString(c.Status) != "available" {
 		return nil // RDS refuses until then; the next look tries again
 	}
 	class := set.InstanceClass
 	if class == "" {
-		class = it.Settings.Cluster.InstanceClass
+		class = want.InstanceClass
 	}
 	input := &rds.CreateDBInstanceInput{
-		DBInstanceIdentifier: &name, DBClusterIdentifier: c.DBClusterIdentifier, Engine: aws.String(it.Settings.Cluster.Engine),
+		DBInstanceIdentifier: &name, DBClusterIdentifier: c.DBClusterIdentifier, Engine: &want.Engine,
 		DBInstanceClass: &class, Tags: rdsTagList(ownTags(in, s.t.Name)), PubliclyAccessible: aws.Bool(false),
 	}
 	if set.InstanceParameterGroup != "" {
 		input.DBParameterGroupName = &set.InstanceParameterGroup
 	}
+	watch(input, want.Monitoring, set.MonitoringRole)
 	_, err := s.rds.CreateDBInstance(ctx, input)
 	if fault.HasCode(err, "DBInstanceAlreadyExists", "InvalidDBClusterStateFault") {
 		return nil
 	}
 	return fault.AWS("create the instance", name, err)
+}
+
+// watch asks for production's monitoring, under the target's role and the
+// account's default key. Every instance of a cluster has the same (Aurora user
+// guide, "Considerations for Database Insights").
+func watch(in *rds.CreateDBInstanceInput, m Monitoring, role string) {
+	if m.Interval > 0 {
+		in.MonitoringInterval, in.MonitoringRoleArn = &m.Interval, &role
+	}
+	if m.Insights {
+		in.EnablePerformanceInsights, in.PerformanceInsightsRetentionPeriod = aws.Bool(true), &m.InsightsDays
+	}
 }

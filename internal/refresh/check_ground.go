@@ -196,7 +196,7 @@ func (s *checkGround) writeRun(ctx context.Context, p Plan, in CheckGroundInput,
 			return err
 		}
 	}
-	return nil
+	return recordAlarms(ctx, s.ground.cw, s.ledger, p)
 }
 
 // wanted says whether a partial refresh includes a name.

@@ -5,35 +5,29 @@ import (
 	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	aas "github.com/aws/aws-sdk-go-v2/service/applicationautoscaling"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	"github.com/aws/aws-sdk-go-v2/service/rds"
 	rdstypes "github.com/aws/aws-sdk-go-v2/service/rds/types"
 
+	"github.com/dbferry/dbferry/internal/config"
 	"github.com/dbferry/dbferry/internal/converge"
 	"github.com/dbferry/dbferry/internal/fault"
 	"github.com/dbferry/dbferry/internal/lambdafn"
 )
 
-// Difference is one setting of a restored resource that is not as recorded in
-// production, and why.
-type Difference struct {
-	Setting    string `json:"setting"`
-	Production string `json:"production"`
-	Here       string `json:"here"`
-	Why        string `json:"why"`
+type finishCluster struct {
+	clusterStep
+	scaling *aas.Client
+	cw      *cloudwatch.Client
 }
 
-// Finished is the fact that finish-cluster and finish-table leave.
-type Finished struct {
-	Differences []Difference `json:"differences,omitempty"`
-}
-
-type finishCluster struct{ clusterStep }
-
-// NewFinishCluster builds finish-cluster: tags, log exports and protection as
-// recorded, with the target's own overrides, and a comparison of the result.
+// NewFinishCluster builds finish-cluster: what a restore loses and instances do
+// not bring, as recorded in production and with the target's own overrides;
+// then a comparison of what is there with what production has.
 func NewFinishCluster(rt lambdafn.Runtime) (lambdafn.Handler, error) {
 	base, err := newClusterStep(rt)
-	s := &finishCluster{base}
+	s := &finishCluster{clusterStep: base, scaling: aas.NewFromConfig(rt.AWS), cw: cloudwatch.NewFromConfig(rt.AWS)}
 	return s.perItem(s.do), err
 }
 
@@ -42,37 +36,43 @@ func (s *finishCluster) do(ctx context.Context, in ItemInput) (converge.Answer, 
 	if err != nil {
 		return converge.Answer{}, nil, err
 	}
-	set, err := s.t.ClusterSettings(in.Item.ID)
+	set, want, why, err := s.wish(in, it)
 	if err != nil {
-		return converge.Answer{}, nil, &fault.Error{Name: fault.BadRequest, Op: "finish " + in.Item.ID, Cause: err}
+		return converge.Answer{}, nil, err
 	}
 	c, err := s.restored(ctx, in)
 	if err != nil {
 		return converge.Answer{}, nil, err
 	}
-	if err := s.tag(ctx, in, it, c); err != nil {
+	if err := s.tag(ctx, in, want, c); err != nil {
 		return converge.Answer{}, nil, err
 	}
-	change, differs := s.change(c, it.Settings.Cluster, set.DeletionProtection)
+	change, differs := clusterChange(c, want)
 	a, err := s.modify(ctx, c, change, differs)
 	if err != nil || a.Status == converge.Waiting {
 		return a, nil, err
 	}
-	return a, Finished{Differences: clusterDifferences(c, it.Settings.Cluster, set.InstanceClass)}, nil
+	alarms := alarmer{client: s.cw, restored: aws.ToString(c.DBClusterIdentifier), mode: set.Alarms, topic: s.here.TopicARN()}
+	if changed, err := s.around(ctx, in, set, want, c, alarms); err != nil || changed {
+		return quickWait, nil, err
+	}
+	fact, err := s.compare(ctx, c, it.Settings.Cluster, want, why, alarms)
+	return converge.DoneNow(), fact, err
+}
+
+// wish is what the target's configuration makes of production's settings.
+func (s *clusterStep) wish(in ItemInput, it ManifestItem) (config.ClusterSettings, ClusterSettings, map[string]string, error) {
+	set, err := s.t.ClusterSettings(in.Item.ID)
+	if err != nil {
+		return set, ClusterSettings{}, nil, &fault.Error{Name: fault.BadRequest, Op: s.Function + " of " + in.Item.ID, Cause: err}
+	}
+	want, why := wishCluster(*it.Settings.Cluster, set)
+	return set, want, why, nil
 }
 
 // tag puts production's tags on the cluster, beside dbferry's own.
-func (s *finishCluster) tag(ctx context.Context, in ItemInput, it ManifestItem, c *rdstypes.DBCluster) error {
-	have, want := rdsTags(c.TagList), ownTags(in, s.t.Name)
-	for k, v := range it.Settings.Cluster.Tags {
-		want[k] = v
-	}
-	missing := map[string]string{}
-	for k, v := range want {
-		if have[k] != v {
-			missing[k] = v
-		}
-	}
+func (s *finishCluster) tag(ctx context.Context, in ItemInput, want ClusterSettings, c *rdstypes.DBCluster) error {
+	missing := missingTags(rdsTags(c.TagList), want.Tags, ownTags(in, s.t.Name))
 	if len(missing) == 0 {
 		return nil
 	}
@@ -80,19 +80,54 @@ func (s *finishCluster) tag(ctx context.Context, in ItemInput, it ManifestItem, 
 	return fault.AWS("tag the cluster", aws.ToString(c.DBClusterArn), err)
 }
 
-// change is what must be modified so that the cluster is as wished.
-func (s *finishCluster) change(c *rdstypes.DBCluster, want *ClusterSettings, protect bool) (*rds.ModifyDBClusterInput, bool) {
-	in := &rds.ModifyDBClusterInput{DBClusterIdentifier: c.DBClusterIdentifier, ApplyImmediately: aws.Bool(true)}
-	differs := false
-	if missing := without(want.LogExports, c.EnabledCloudwatchLogsExports); len(missing) > 0 {
-		differs = true
-		in.CloudwatchLogsExportConfiguration = &rdstypes.CloudwatchLogsExportConfiguration{EnableLogTypes: missing}
+// clusterChange is the first group of settings that must be modified: RDS takes
+// plain ones together, while storage and monitoring are changes of their own.
+func clusterChange(c *rdstypes.DBCluster, want ClusterSettings) (*rds.ModifyDBClusterInput, bool) {
+	for _, group := range []func(*rds.ModifyDBClusterInput, *rdstypes.DBCluster, ClusterSettings) bool{plainChange, storageChange, insightsChange} {
+		in := &rds.ModifyDBClusterInput{DBClusterIdentifier: c.DBClusterIdentifier, ApplyImmediately: aws.Bool(true)}
+		if group(in, c, want) {
+			return in, true
+		}
 	}
-	if aws.ToBool(c.DeletionProtection) != protect {
-		differs = true
-		in.DeletionProtection = &protect
+	return nil, false
+}
+
+func plainChange(in *rds.ModifyDBClusterInput, c *rdstypes.DBCluster, want ClusterSettings) (differs bool) {
+	logs := &rdstypes.CloudwatchLogsExportConfiguration{
+		EnableLogTypes: without(want.LogExports, c.EnabledCloudwatchLogsExports), DisableLogTypes: without(c.EnabledCloudwatchLogsExports, want.LogExports),
 	}
-	return in, differs
+	if len(logs.EnableLogTypes)+len(logs.DisableLogTypes) > 0 {
+		in.CloudwatchLogsExportConfiguration, differs = logs, true
+	}
+	if aws.ToBool(c.DeletionProtection) != want.DeletionProtection {
+		in.DeletionProtection, differs = &want.DeletionProtection, true
+	}
+	if aws.ToInt32(c.BackupRetentionPeriod) != want.BackupRetentionDays {
+		in.BackupRetentionPeriod, differs = &want.BackupRetentionDays, true
+	}
+	if aws.ToBool(c.CopyTagsToSnapshot) != want.CopyTagsToSnapshot {
+		in.CopyTagsToSnapshot, differs = &want.CopyTagsToSnapshot, true
+	}
+	if aws.ToBool(c.IAMDatabaseAuthenticationEnabled) != want.IAMAuthentication {
+		in.EnableIAMDatabaseAuthentication, differs = &want.IAMAuthentication, true
+	}
+	return differs
+}
+
+func storageChange(in *rds.ModifyDBClusterInput, c *rdstypes.DBCluster, want ClusterSettings) bool {
+	in.StorageType = &want.StorageType
+	return storageType(c.StorageType) != want.StorageType
+}
+
+// insightsChange: the mode belongs to the cluster, and the advanced one wants
+// Performance Insights with its retention in the same call (RDS API reference,
+// ModifyDBCluster, DatabaseInsightsMode).
+func insightsChange(in *rds.ModifyDBClusterInput, c *rdstypes.DBCluster, want ClusterSettings) bool {
+	in.DatabaseInsightsMode = rdstypes.DatabaseInsightsMode(want.Monitoring.Mode)
+	if want.Monitoring.Mode == string(rdstypes.DatabaseInsightsModeAdvanced) {
+		in.EnablePerformanceInsights, in.PerformanceInsightsRetentionPeriod = aws.Bool(true), &want.Monitoring.InsightsDays
+	}
+	return want.Monitoring.Mode != "" && string(c.DatabaseInsightsMode) != want.Monitoring.Mode
 }
 
 func without(want, have []string) []string {
@@ -105,14 +140,71 @@ func without(want, have []string) []string {
 	return out
 }
 
-// clusterDifferences names what a reader of the report should know.
-func clusterDifferences(c *rdstypes.DBCluster, want *ClusterSettings, class string) []Difference {
-	var out []Difference
-	if v := aws.ToString(c.EngineVersion); v != want.EngineVersion {
-		out = append(out, Difference{"engine version", want.EngineVersion, v, "AWS restored it with another version"})
+// around sets what lies beside the cluster: roles, alarms, readers.
+func (s *finishCluster) around(ctx context.Context, in ItemInput, set config.ClusterSettings, want ClusterSettings, c *rdstypes.DBCluster, alarms alarmer) (bool, error) {
+	tags := ownTags(in, s.t.Name)
+	for _, one := range []func() (bool, error){
+		func() (bool, error) { return s.roles(ctx, set.Roles, want.Features, c) },
+		func() (bool, error) { return alarms.apply(ctx, want.Alarms, tags) },
+		func() (bool, error) {
+			return scaler{client: s.scaling, name: aws.ToString(c.DBClusterIdentifier), kind: Cluster}.apply(ctx, want.Replicas, tags)
+		},
+	} {
+		changed, err := one()
+		if busy(err) {
+			return true, nil
+		}
+		if err != nil || changed {
+			return changed, err
+		}
 	}
-	if class != "" && class != want.InstanceClass {
-		out = append(out, Difference{"instance class", want.InstanceClass, class, "the target's configuration says so"})
+	return false, nil
+}
+
+// roles gives the cluster the target's roles for the features that production
+// uses, one at a time; RDS takes a while to make a role usable.
+func (s *finishCluster) roles(ctx context.Context, roles []config.FeatureRole, features []string, c *rdstypes.DBCluster) (bool, error) {
+	for _, r := range roles {
+		if !slices.Contains(features, r.Feature) {
+			continue
+		}
+		switch status := roleStatus(c, r); status {
+		case "ACTIVE":
+			continue
+		case "PENDING":
+			return true, nil
+		case "INVALID":
+			return false, fault.New(fault.RestoreFailed, "give the cluster a role", r.Role, "correct its trust policy: rds.amazonaws.com must be able to assume it",
+				"RDS cannot assume it")
+		}
+		in := &rds.AddRoleToDBClusterInput{DBClusterIdentifier: c.DBClusterIdentifier, RoleArn: &r.Role}
+		if r.Feature != "" {
+			in.FeatureName = &r.Feature
+		}
+		_, err := s.rds.AddRoleToDBCluster(ctx, in)
+		if fault.HasCode(err, "DBClusterRoleAlreadyExists", "DBClusterRoleAlreadyExistsFault", "InvalidDBClusterStateFault") {
+			err = nil // an earlier call of ours, whose reply was lost; or wait
+		}
+		return true, fault.AWS("give the cluster a role", r.Role, err)
 	}
-	return out
+	return false, nil
+}
+
+func roleStatus(c *rdstypes.DBCluster, r config.FeatureRole) string {
+	for _, have := range c.AssociatedRoles {
+		if aws.ToString(have.RoleArn) == r.Role && aws.ToString(have.FeatureName) == r.Feature {
+			return aws.ToString(have.Status)
+		}
+	}
+	return ""
+}
+
+// compare reads back what is there.
+func (s *finishCluster) compare(ctx context.Context, c *rdstypes.DBCluster, production *ClusterSettings, want ClusterSettings, why map[string]string, alarms alarmer) (Finished, error) {
+	here, _, err := clusterReader{s.rds, s.scaling}.read(ctx, aws.ToString(c.DBClusterIdentifier))
+	if err != nil {
+		return Finished{}, err
+	}
+	here.Alarms, err = alarms.recorded(ctx, want.Alarms)
+	return Finished{Differences: compareCluster(*production, *here, why, alarms.mode)}, err
 }

@@ -330,11 +330,12 @@ func ddbTags(tags map[string]string) []ddbtypes.Tag {
 	return out
 }
 
-// keepable drops the tags that must not travel: AWS's own, and dbferry's.
+// keepable drops the tags that must not travel: AWS's own, dbferry's, and those
+// that name something of production by its ARN.
 func keepable(tags map[string]string) map[string]string {
 	out := map[string]string{}
 	for k, v := range tags {
-		if !strings.HasPrefix(k, "aws:") && !strings.HasPrefix(k, names.Prefix+":") {
+		if !strings.HasPrefix(k, "aws:") && !strings.HasPrefix(k, names.Prefix+":") && !strings.HasPrefix(v, "arn:") {
 			out[k] = v
 		}
 	}

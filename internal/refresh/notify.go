@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 
 	"github.com/dbferry/dbferry/internal/fault"
 	"github.com/dbferry/dbferry/internal/lambdafn"
+	"github.com/dbferry/dbferry/internal/names"
 )
 
 // Notified is the output of notify.
@@ -54,7 +56,11 @@ func (s *notify) do(ctx context.Context, end End) error {
 	if err != nil {
 		return err
 	}
-	subject, body := message(end, s.Side, s.Config.Region, cut)
+	differ, err := s.differenceLines(ctx, end)
+	if err != nil {
+		return err
+	}
+	subject, body := message(end, s.Side, s.Config.Region, cut, differ)
 	if _, err := s.sns.Publish(ctx, &sns.PublishInput{TopicArn: aws.String(s.here.TopicARN()), Subject: &subject, Message: &body}); err != nil {
 		return fault.AWS("send the notification", s.here.TopicARN(), err)
 	}
@@ -93,9 +99,52 @@ func describeCutOffs(m Manifest, now time.Time) string {
 	return strings.Join(lines, "\n")
 }
 
+// differenceLines say, in a target, which settings are not as in production:
+// how many, and the first few.
+func (s *notify) differenceLines(ctx context.Context, end End) ([]string, error) {
+	var c Candidate
+	if end.Verdict != Succeeded || end.RefreshID == "" || s.Side == names.ProductionSide {
+		return nil, nil
+	}
+	if _, _, err := s.ledger.Get(ctx, candidateKey(end.RefreshID), &c); err != nil {
+		return nil, err
+	}
+	return tellDifferences(c.Items), nil
+}
+
+// toldDifferences is how many differences a notification spells out.
+const toldDifferences = 5
+
+// tellDifferences puts those that nobody asked for before those that the
+// target's configuration asks for.
+func tellDifferences(items []CandidateItem) []string {
+	type told struct {
+		rank int
+		text string
+	}
+	var all []told
+	for _, it := range items {
+		for _, d := range it.Differences {
+			all = append(all, told{rank(d), fmt.Sprintf("- %s, %s: %s in production, %s here (%s)", it.Source, d.Setting, d.Production, d.Here, d.Why)})
+		}
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	slices.SortStableFunc(all, func(a, b told) int { return a.rank - b.rank })
+	lines := []string{"", fmt.Sprintf("%d setting(s) are not as in production:", len(all))}
+	for _, t := range all[:min(len(all), toldDifferences)] {
+		lines = append(lines, t.text)
+	}
+	if more := len(all) - toldDifferences; more > 0 {
+		lines = append(lines, fmt.Sprintf("- and %d more, in the candidate's record in the ledger", more))
+	}
+	return lines
+}
+
 // message is the text of a notification. SNS takes subjects of at most 100
 // ASCII characters.
-func message(end End, side, region, cut string) (subject, body string) {
+func message(end End, side, region, cut string, differ []string) (subject, body string) {
 	what := end.RefreshID
 	if what == "" {
 		what = "a refresh"
@@ -105,6 +154,7 @@ func message(end End, side, region, cut string) (subject, body string) {
 	if cut != "" {
 		lines = append(lines, cut)
 	}
+	lines = append(lines, differ...)
 	if end.Cause != "" {
 		lines = append(lines, "", "Why: "+end.Cause)
 	}

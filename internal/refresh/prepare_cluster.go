@@ -32,19 +32,27 @@ func (s *prepareCluster) do(ctx context.Context, in ItemInput) (converge.Answer,
 	if err != nil {
 		return converge.Answer{}, nil, err
 	}
-	want := it.Settings.Cluster.ServerlessV2
+	_, wish, _, err := s.wish(in, it)
+	if err != nil {
+		return converge.Answer{}, nil, err
+	}
+	want := wish.ServerlessV2
 	change := &rds.ModifyDBClusterInput{DBClusterIdentifier: c.DBClusterIdentifier, ApplyImmediately: aws.Bool(true)}
 	differs := false
 	if want != nil && !scalingIs(c.ServerlessV2ScalingConfiguration, *want) {
 		differs = true
 		change.ServerlessV2ScalingConfiguration = &rdstypes.ServerlessV2ScalingConfiguration{MinCapacity: &want.Min, MaxCapacity: &want.Max}
+		if want.AutoPause > 0 {
+			change.ServerlessV2ScalingConfiguration.SecondsUntilAutoPause = &want.AutoPause
+		}
 	}
 	a, err := s.modify(ctx, c, change, differs)
 	return a, struct{}{}, err
 }
 
 func scalingIs(have *rdstypes.ServerlessV2ScalingConfigurationInfo, want Scaling) bool {
-	return have != nil && aws.ToFloat64(have.MinCapacity) == want.Min && aws.ToFloat64(have.MaxCapacity) == want.Max
+	return have != nil && aws.ToFloat64(have.MinCapacity) == want.Min && aws.ToFloat64(have.MaxCapacity) == want.Max &&
+		aws.ToInt32(have.SecondsUntilAutoPause) == want.AutoPause
 }
 
 // modify converges a cluster on a change: it is done when nothing differs and

@@ -5,26 +5,26 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
+	aas "github.com/aws/aws-sdk-go-v2/service/applicationautoscaling"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	ddbtypes "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/rds"
 
 	"github.com/dbferry/dbferry/internal/converge"
-	"github.com/dbferry/dbferry/internal/fault"
 	"github.com/dbferry/dbferry/internal/lambdafn"
 )
 
 type recordSettings struct {
 	step
-	rds *rds.Client
-	ddb *dynamodb.Client
+	clusters clusterReader
+	tables   tableReader
 }
 
 // NewRecordSettings builds record-settings: it writes down, for one item, the
 // settings that AWS Backup would lose.
 func NewRecordSettings(rt lambdafn.Runtime) (lambdafn.Handler, error) {
-	s := &recordSettings{step: newStep(rt), rds: rds.NewFromConfig(rt.AWS), ddb: dynamodb.NewFromConfig(rt.AWS)}
+	scaling := aas.NewFromConfig(rt.AWS)
+	s := &recordSettings{step: newStep(rt),
+		clusters: clusterReader{rds.NewFromConfig(rt.AWS), scaling}, tables: tableReader{dynamodb.NewFromConfig(rt.AWS), scaling}}
 	return s.perItem(s.do), nil
 }
 
@@ -32,81 +32,42 @@ func (s *recordSettings) do(ctx context.Context, in ItemInput) (converge.Answer,
 	settings := Settings{Schema: SettingsSchema}
 	var err error
 	if in.Item.Kind == Cluster {
-		settings.Cluster, err = s.cluster(ctx, in.Item.ID)
+		settings.Cluster, err = s.cluster(ctx, in)
 	} else {
-		settings.Table, err = s.table(ctx, in.Item.ID)
+		settings.Table, err = s.table(ctx, in)
 	}
 	return converge.DoneNow(), settings, err
 }
 
-func (s *recordSettings) cluster(ctx context.Context, id string) (*ClusterSettings, error) {
-	out, err := s.rds.DescribeDBClusters(ctx, &rds.DescribeDBClustersInput{DBClusterIdentifier: &id})
-	if err != nil {
-		return nil, fault.AWS("describe the cluster", id, err)
-	}
-	c := out.DBClusters[0]
-	settings := &ClusterSettings{
-		Engine: aws.ToString(c.Engine), EngineVersion: aws.ToString(c.EngineVersion), Port: aws.ToInt32(c.Port),
-		Database: aws.ToString(c.DatabaseName), MasterUser: aws.ToString(c.MasterUsername),
-		LogExports: slices.Sorted(slices.Values(c.EnabledCloudwatchLogsExports)), IAMAuthentication: aws.ToBool(c.IAMDatabaseAuthenticationEnabled),
-		CopyTagsToSnapshot: aws.ToBool(c.CopyTagsToSnapshot), Tags: keepable(rdsTags(c.TagList)),
-	}
-	if sc := c.ServerlessV2ScalingConfiguration; sc != nil {
-		settings.ServerlessV2 = &Scaling{Min: aws.ToFloat64(sc.MinCapacity), Max: aws.ToFloat64(sc.MaxCapacity)}
-	}
-	for _, m := range c.DBClusterMembers {
-		if !aws.ToBool(m.IsClusterWriter) {
-			continue
-		}
-		inst, err := s.rds.DescribeDBInstances(ctx, &rds.DescribeDBInstancesInput{DBInstanceIdentifier: m.DBInstanceIdentifier})
-		if err != nil {
-			return nil, fault.AWS("describe the writer", aws.ToString(m.DBInstanceIdentifier), err)
-		}
-		settings.InstanceClass = aws.ToString(inst.DBInstances[0].DBInstanceClass)
-	}
-	return settings, nil
-}
-
-func (s *recordSettings) table(ctx context.Context, name string) (*TableSettings, error) {
-	out, err := s.ddb.DescribeTable(ctx, &dynamodb.DescribeTableInput{TableName: &name})
-	if err != nil {
-		return nil, fault.AWS("describe the table", name, err)
-	}
-	settings := &TableSettings{}
-	if sp := out.Table.StreamSpecification; sp != nil && aws.ToBool(sp.StreamEnabled) {
-		settings.StreamView = string(sp.StreamViewType)
-	}
-	ttl, err := s.ddb.DescribeTimeToLive(ctx, &dynamodb.DescribeTimeToLiveInput{TableName: &name})
-	if err != nil {
-		return nil, fault.AWS("read time to live", name, err)
-	}
-	settings.TTLAttribute = ttlAttribute(ttl.TimeToLiveDescription)
-	settings.PointInTime, err = pointInTime(ctx, s.ddb, name)
+func (s *recordSettings) cluster(ctx context.Context, in ItemInput) (*ClusterSettings, error) {
+	out, instances, err := s.clusters.read(ctx, in.Item.ID)
 	if err != nil {
 		return nil, err
 	}
-	tags, err := tableTags(ctx, s.ddb, aws.ToString(out.Table.TableArn))
-	settings.Tags = keepable(tags)
-	return settings, err
-}
-
-// ttlAttribute is the attribute that expires items; empty when none does.
-func ttlAttribute(d *ddbtypes.TimeToLiveDescription) string {
-	if d == nil || d.TimeToLiveStatus != ddbtypes.TimeToLiveStatusEnabled && d.TimeToLiveStatus != ddbtypes.TimeToLiveStatusEnabling {
-		return ""
+	var found foundAlarms
+	if _, _, err := s.ledger.Get(ctx, alarmsKey(in.RefreshID), &found); err != nil {
+		return nil, err
 	}
-	return aws.ToString(d.AttributeName)
+	alarms, others := found.ofTheCluster(in.Item.ID, instances)
+	out.Alarms, out.Others = alarms, append(out.Others, others...)
+	return out, nil
 }
 
-// pointInTime reads whether point-in-time recovery is on.
-func pointInTime(ctx context.Context, client *dynamodb.Client, name string) (bool, error) {
-	out, err := client.DescribeContinuousBackups(ctx, &dynamodb.DescribeContinuousBackupsInput{TableName: &name})
+func (s *recordSettings) table(ctx context.Context, in ItemInput) (*TableSettings, error) {
+	out, err := s.tables.read(ctx, in.Item.ID)
 	if err != nil {
-		return false, fault.AWS("read point-in-time recovery", name, err)
+		return nil, err
 	}
-	d := out.ContinuousBackupsDescription
-	return d != nil && d.PointInTimeRecoveryDescription != nil &&
-		d.PointInTimeRecoveryDescription.PointInTimeRecoveryStatus == ddbtypes.PointInTimeRecoveryStatusEnabled, nil
+	others, err := s.tables.others(ctx, in.Item.ID)
+	if err != nil {
+		return nil, err
+	}
+	var found foundAlarms
+	if _, _, err := s.ledger.Get(ctx, tableAlarmsKey(in.RefreshID, in.Item.ID), &found); err != nil {
+		return nil, err
+	}
+	out.Alarms, out.Others = found.Alarms, slices.Concat(out.Others, others, found.Others)
+	return out, nil
 }
 
 func sortedKeys(m map[string]string) []string { return slices.Sorted(maps.Keys(m)) }

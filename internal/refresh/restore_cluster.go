@@ -189,6 +189,7 @@ func (s *restoreCluster) metadata(ctx context.Context, it ManifestItem, name str
 	if err != nil {
 		return nil, &fault.Error{Name: fault.BadRequest, Op: "restore " + it.ID, Resource: it.ID, Cause: err}
 	}
+	want, _ := wishCluster(*it.Settings.Cluster, set)
 	groups, err := json.Marshal([]string{s.Quarantine})
 	if err != nil {
 		return nil, err
@@ -203,6 +204,9 @@ func (s *restoreCluster) metadata(ctx context.Context, it ManifestItem, name str
 	}
 	if set.ParameterGroup != "" {
 		meta["DBClusterParameterGroupName"] = set.ParameterGroup
+	}
+	if want.BacktrackSeconds > 0 { // can only be switched on when a cluster is made
+		meta["BacktrackWindow"] = fmt.Sprint(want.BacktrackSeconds)
 	}
 	for _, keep := range []string{"EngineMode", "DatabaseName"} {
 		if v := out.RestoreMetadata[keep]; v != "" {
