@@ -132,8 +132,11 @@ func recordTarget(t aastypes.ScalableTarget, index string, policies []aastypes.S
 	return out, others
 }
 
-// apply makes what is there as wished: targets first, then their policies.
-// Both calls are idempotent, so a lost reply costs one more look.
+// apply makes what is there as wished, one scalable target with its policies at
+// a time: registering one may change the capacity of the table, and the next is
+// only brought into its range when the table is active again (API reference,
+// RegisterScalableTarget). Both calls are idempotent, so a lost reply costs one
+// more look.
 func (s scaler) apply(ctx context.Context, want []ScalingTarget, tags map[string]string) (changed bool, err error) {
 	if len(want) == 0 {
 		return false, nil
@@ -154,15 +157,24 @@ func (s scaler) apply(ctx context.Context, want []ScalingTarget, tags map[string
 			}
 			changed = true
 		}
-		for _, p := range t.Policies {
-			if slices.Contains(is.Policies, p) {
-				continue
-			}
-			if err := s.put(ctx, t, p); err != nil {
-				return false, err
-			}
-			changed = true
+		put, err := s.follow(ctx, t, is.Policies)
+		if err != nil || changed || put {
+			return true, err
 		}
+	}
+	return false, nil
+}
+
+// follow puts the policies of a target that are missing or different.
+func (s scaler) follow(ctx context.Context, t ScalingTarget, have []ScalingPolicy) (changed bool, err error) {
+	for _, p := range t.Policies {
+		if slices.Contains(have, p) {
+			continue
+		}
+		if err := s.put(ctx, t, p); err != nil {
+			return false, err
+		}
+		changed = true
 	}
 	return changed, nil
 }
@@ -187,7 +199,16 @@ func (s scaler) register(ctx context.Context, t ScalingTarget, fresh bool, tags 
 		in.Tags = tags
 	}
 	_, err := s.client.RegisterScalableTarget(ctx, in)
-	return fault.AWS("register the scalable target "+string(in.ScalableDimension), *in.ResourceId, err)
+	return scalingFault("register the scalable target "+string(in.ScalableDimension), *in.ResourceId, err)
+}
+
+// scalingFault: a limit of Application Auto Scaling is one on how many there
+// may be, which does not pass by waiting as DynamoDB's does.
+func scalingFault(op, resource string, err error) error {
+	if fault.HasCode(err, "LimitExceededException") {
+		return fault.New(fault.RestoreFailed, op, resource, "raise the quota of Application Auto Scaling in this account, or set autoScaling to false for this table", "%s", err)
+	}
+	return fault.AWS(op, resource, err)
 }
 
 func (s scaler) put(ctx context.Context, t ScalingTarget, p ScalingPolicy) error {
@@ -206,7 +227,7 @@ func (s scaler) put(ctx context.Context, t ScalingTarget, p ScalingPolicy) error
 		PolicyName: &p.Name, PolicyType: aastypes.PolicyTypeTargetTrackingScaling, ServiceNamespace: s.namespace(), ResourceId: &id,
 		ScalableDimension: s.dimension(t), TargetTrackingScalingPolicyConfiguration: cfg,
 	})
-	return fault.AWS("put the scaling policy "+p.Name, id, err)
+	return scalingFault("put the scaling policy "+p.Name, id, err)
 }
 
 // capped keeps targets within a limit; 0 is none.

@@ -7,18 +7,30 @@ import (
 	"slices"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
+
 	"github.com/dbferry/dbferry/internal/awsworld"
 )
 
-// AlarmSpec describes a metric alarm. Only alarms on one period are simulated.
+// AlarmSpec describes a metric alarm. Alarms on one period of a basic statistic
+// go off in the simulation; others are kept as they were put.
 type AlarmSpec struct {
-	Name      string
-	Metric    Metric
-	Statistic string        // "Sum", "Maximum", …
-	Period    time.Duration // whole minutes
-	Compare   string        // "GreaterThanThreshold", "GreaterThanOrEqualToThreshold", …
-	Threshold float64
-	Actions   []string // SNS topic ARNs
+	Name        string
+	Description string
+	Metric      Metric
+	Statistic   string // "Sum", "Maximum", …, or a percentile such as "p99"
+	Unit        string
+	Period      time.Duration
+	Periods     int32  // 0 for 1
+	Datapoints  int32  // 0 for all of Periods
+	Compare     string // "GreaterThanThreshold", "GreaterThanOrEqualToThreshold", …
+	Threshold   float64
+	Missing     string                  // what missing data means; empty for AWS's "missing"
+	LowSamples  string                  // for percentiles: "evaluate" or "ignore"
+	Actions     []string                // SNS topic ARNs
+	OK, Unknown []string                // actions on OK and INSUFFICIENT_DATA
+	Expression  []types.MetricDataQuery // in place of Metric; never goes off here
+	Tags        map[string]string
 }
 
 // Firing is one change of an alarm into the ALARM state.
@@ -36,6 +48,8 @@ type alarm struct {
 	account string
 	firing  bool
 }
+
+func (a *alarm) key() string { return a.account + "/" + a.Metric.key() }
 
 var comparisons = map[string]func(v, limit float64) bool{
 	"GreaterThanThreshold":          func(v, limit float64) bool { return v > limit },
@@ -56,19 +70,47 @@ func (s *Service) PutAlarm(account string, a AlarmSpec) error {
 	if _, err := (sample{count: 1}).statistic(a.Statistic); err != nil {
 		return fmt.Errorf("alarm %s: %w", a.Name, err)
 	}
-	s.alarms = append(s.alarms, &alarm{AlarmSpec: a, account: account})
+	s.store(account, a, true)
 	return nil
 }
+
+// store keeps an alarm, in place of one of the same name.
+func (s *Service) store(account string, a AlarmSpec, live bool) {
+	if a.Periods == 0 {
+		a.Periods = 1
+	}
+	if s.alarms[account] == nil {
+		s.alarms[account] = map[string]*alarm{}
+	}
+	if old := s.alarms[account][a.Name]; old != nil {
+		a.Tags = old.Tags // only TagResource changes them
+		s.watched[old.key()] = slices.DeleteFunc(s.watched[old.key()], func(x *alarm) bool { return x == old })
+	}
+	made := &alarm{AlarmSpec: a, account: account}
+	s.alarms[account][a.Name] = made
+	if live {
+		s.watched[made.key()] = append(s.watched[made.key()], made)
+	}
+}
+
+// Alarms lists the alarms of an account, by name.
+func (s *Service) Alarms(account string) []AlarmSpec {
+	var out []AlarmSpec
+	for _, name := range slices.Sorted(maps.Keys(s.alarms[account])) {
+		out = append(out, s.alarms[account][name].AlarmSpec)
+	}
+	return out
+}
+
+// PutAlarmAsIs defines an alarm that the simulation keeps and never lets go off.
+func (s *Service) PutAlarmAsIs(account string, a AlarmSpec) { s.store(account, a, false) }
 
 // Firings lists every alarm that went off, in order.
 func (s *Service) Firings() []Firing { return slices.Clone(s.firings) }
 
 // look evaluates the alarms on a metric over their last period.
 func (s *Service) look(account string, m Metric) {
-	for _, a := range s.alarms {
-		if a.account != account || a.Metric.key() != m.key() {
-			continue
-		}
+	for _, a := range s.watched[account+"/"+m.key()] {
 		now := s.w.Now()
 		x := sample{}
 		s.gather(&x, account, m, now.Add(-a.Period), now.Add(time.Nanosecond))

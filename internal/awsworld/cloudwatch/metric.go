@@ -43,7 +43,8 @@ type Service struct {
 	w       *awsworld.World
 	sources map[string]Source // by namespace/name
 	data    map[string][]datum
-	alarms  []*alarm
+	alarms  map[string]map[string]*alarm // by account and name
+	watched map[string][]*alarm          // those that may go off, by account and metric
 	firings []Firing
 }
 
@@ -54,7 +55,8 @@ type datum struct {
 
 // New registers the operations of CloudWatch.
 func New(w *awsworld.World) *Service {
-	s := &Service{w: w, sources: map[string]Source{}, data: map[string][]datum{}}
+	s := &Service{w: w, sources: map[string]Source{}, data: map[string][]datum{},
+		alarms: map[string]map[string]*alarm{}, watched: map[string][]*alarm{}}
 	w.Register(s.ops()...)
 	return s
 }

@@ -17,7 +17,7 @@ func (s *Service) ops() []awsworld.Op {
 	stats := awsworld.On(serviceID, "GetMetricStatistics", "cloudwatch:GetMetricStatistics", s.getStatistics)
 	stats.Source = "CloudWatch API Reference, GetMetricStatistics"
 	stats.Differs = "no percentiles; data points come sorted by time, AWS promises no order"
-	return []awsworld.Op{data, stats}
+	return append(s.alarmOps(), data, stats)
 }
 
 func (s *Service) getData(c *awsworld.Call, in *sdk.GetMetricDataInput) (*sdk.GetMetricDataOutput, error) {

@@ -65,7 +65,7 @@ func (s *Service) tableOps() []awsworld.Op {
 			"counts are taken when somebody looks and six hours have passed; a restored table shows zero until then"),
 		row("ListTables", s.listTables, nil, ""),
 		row("UpdateTable", s.updateTable, on(s, func(in *dynamodb.UpdateTableInput) *string { return in.TableName }),
-			"deletion protection, stream, billing, throughput and table class; durations are modelled"),
+			"deletion protection, stream, billing, throughput (of indexes too) and table class; durations are modelled"),
 		row("DeleteTable", s.deleteTable, on(s, func(in *dynamodb.DeleteTableInput) *string { return in.TableName }), "durations are modelled"),
 		row("DescribeTimeToLive", s.describeTTL, on(s, func(in *dynamodb.DescribeTimeToLiveInput) *string { return in.TableName }), ""),
 		row("UpdateTimeToLive", s.updateTTL, on(s, func(in *dynamodb.UpdateTimeToLiveInput) *string { return in.TableName }),
@@ -75,6 +75,12 @@ func (s *Service) tableOps() []awsworld.Op {
 			"refused for a short while after the table became active; the length is modelled"),
 		row("ListTagsOfResource", s.listTags, on(s, func(in *dynamodb.ListTagsOfResourceInput) *string { return in.ResourceArn }), ""),
 		tag, untag,
+		row("GetResourcePolicy", s.resourcePolicy, on(s, func(in *dynamodb.GetResourcePolicyInput) *string { return in.ResourceArn }),
+			"policies of tables are shown and not enforced"),
+		row("DescribeKinesisStreamingDestination", s.describeKinesis, on(s, func(in *dynamodb.DescribeKinesisStreamingDestinationInput) *string { return in.TableName }),
+			"nothing is streamed"),
+		row("DescribeContributorInsights", s.describeInsights, on(s, func(in *dynamodb.DescribeContributorInsightsInput) *string { return in.TableName }),
+			"of tables, not of indexes"),
 	}
 }
 

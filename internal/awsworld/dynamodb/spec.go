@@ -42,7 +42,13 @@ type TableSpec struct {
 	Class              types.TableClass // empty for STANDARD
 	KeyARN             string           // KMS key; empty for an AWS owned key
 	Tags               map[string]string
-	Items              []Item
+
+	ResourcePolicy      string   // JSON; shown and not enforced
+	KinesisStream       string   // ARN of a streaming destination
+	Replicas            []string // other Regions of a global table; nothing is replicated
+	ContributorInsights bool
+
+	Items []Item
 
 	// SizeBytes pretends that the table is larger than its items, which decides
 	// how long backups and restores take; 0 counts the items.

@@ -47,7 +47,7 @@ func (s *Service) listTables(c *awsworld.Call, in *dynamodb.ListTablesInput) (*d
 // updateTable changes settings of an ACTIVE table, which is UPDATING until
 // they hold. Throughput is not changed together with anything else.
 func (s *Service) updateTable(c *awsworld.Call, in *dynamodb.UpdateTableInput) (*dynamodb.UpdateTableOutput, error) {
-	if err := service.OnlyFields(c, "TableName", "DeletionProtectionEnabled", "StreamSpecification", "BillingMode", "ProvisionedThroughput", "TableClass"); err != nil {
+	if err := service.OnlyFields(c, "TableName", "DeletionProtectionEnabled", "StreamSpecification", "BillingMode", "ProvisionedThroughput", "TableClass", "GlobalSecondaryIndexUpdates"); err != nil {
 		return nil, err
 	}
 	t, err := s.find(c.Account.ID, aws.ToString(in.TableName))
@@ -68,7 +68,7 @@ func (s *Service) updateTable(c *awsworld.Call, in *dynamodb.UpdateTableInput) (
 }
 
 func (t *table) mayUpdate(in *dynamodb.UpdateTableInput) error {
-	throughput := in.BillingMode != "" || in.ProvisionedThroughput != nil
+	throughput := in.BillingMode != "" || in.ProvisionedThroughput != nil || len(in.GlobalSecondaryIndexUpdates) > 0
 	switch {
 	case t.status != types.TableStatusActive:
 		return inUse(t)
@@ -86,7 +86,39 @@ func (t *table) mayUpdate(in *dynamodb.UpdateTableInput) error {
 			return err
 		}
 	}
+	if err := t.mayIndex(in.GlobalSecondaryIndexUpdates); err != nil {
+		return err
+	}
 	return t.mayStream(in.StreamSpecification)
+}
+
+// mayIndex: indexes change their throughput and nothing else.
+func (t *table) mayIndex(list []types.GlobalSecondaryIndexUpdate) error {
+	for _, u := range list {
+		if u.Update == nil || u.Update.ProvisionedThroughput == nil {
+			return &awsworld.Unsimulated{Service: "DynamoDB", Operation: "UpdateTable that creates or deletes an index"}
+		}
+		i, p := t.index(aws.ToString(u.Update.IndexName)), u.Update.ProvisionedThroughput
+		switch {
+		case i == nil:
+			return &types.ResourceNotFoundException{Message: aws.String("Requested resource not found: Index: " + aws.ToString(u.Update.IndexName) + " of table " + t.Name)}
+		case t.onDemand():
+			return invalid("One or more parameter values were invalid: Neither ReadCapacityUnits nor WriteCapacityUnits can be specified when BillingMode is PAY_PER_REQUEST")
+		case aws.ToInt64(p.ReadCapacityUnits) < 1 || aws.ToInt64(p.WriteCapacityUnits) < 1:
+			return invalid("1 validation error detected: ReadCapacityUnits and WriteCapacityUnits must be at least 1")
+		}
+	}
+	return nil
+}
+
+// index finds a global secondary index; nil when there is none.
+func (t *table) index(name string) *Index {
+	for i := range t.Indexes {
+		if t.Indexes[i].Name == name && !t.Indexes[i].Local {
+			return &t.Indexes[i]
+		}
+	}
+	return nil
 }
 
 func (t *table) mayProvision(mode types.BillingMode, read, write int64) error {
@@ -133,6 +165,10 @@ func (s *Service) applyUpdate(t *table, in *dynamodb.UpdateTableInput) {
 	}
 	if p := in.ProvisionedThroughput; p != nil {
 		t.Read, t.Write = *p.ReadCapacityUnits, *p.WriteCapacityUnits
+	}
+	for _, u := range in.GlobalSecondaryIndexUpdates {
+		i := t.index(*u.Update.IndexName)
+		i.Read, i.Write = *u.Update.ProvisionedThroughput.ReadCapacityUnits, *u.Update.ProvisionedThroughput.WriteCapacityUnits
 	}
 	if st := in.StreamSpecification; st != nil {
 		t.Stream = ""

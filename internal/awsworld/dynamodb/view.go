@@ -39,6 +39,9 @@ func (s *Service) view(t *table) *types.TableDescription {
 	if t.Stream != "" {
 		v.StreamSpecification = &types.StreamSpecification{StreamEnabled: aws.Bool(true), StreamViewType: t.Stream}
 	}
+	for _, region := range t.Replicas {
+		v.Replicas = append(v.Replicas, types.ReplicaDescription{RegionName: aws.String(region), ReplicaStatus: types.ReplicaStatusActive})
+	}
 	if r := t.restore; r != nil {
 		v.RestoreSummary = &types.RestoreSummary{
 			SourceBackupArn: aws.String(*r.SourceBackupArn), SourceTableArn: aws.String(*r.SourceTableArn),

@@ -188,8 +188,11 @@ func (s *Service) viewOptional(c *cluster, v *types.DBCluster) {
 			v.ServerlessV2ScalingConfiguration.SecondsUntilAutoPause = aws.Int32(c.Serverless.AutoPause)
 		}
 	}
+	if c.AdvancedInsights {
+		v.DatabaseInsightsMode = types.DatabaseInsightsModeAdvanced
+	}
 	for _, r := range c.Roles {
-		v.AssociatedRoles = append(v.AssociatedRoles, types.DBClusterRole{RoleArn: aws.String(r.ARN), FeatureName: aws.String(r.Feature), Status: aws.String("ACTIVE")})
+		v.AssociatedRoles = append(v.AssociatedRoles, r.view())
 	}
 	for _, g := range c.SecurityGroups {
 		status := "active"
@@ -331,6 +334,11 @@ func (s *Service) PutCluster(accountID string, spec ClusterSpec) error {
 		return nil
 	}
 	return s.Databases.Create(context.Background(), c.dbKey(), spec.Engine, spec.MasterUser, spec.MasterPassword)
+}
+
+// HasCluster says whether an account has a cluster.
+func (s *Service) HasCluster(account, id string) bool {
+	return s.account(account).clusters[strings.ToLower(id)] != nil
 }
 
 // VolumeBytes is the size of a cluster's data, the metric VolumeBytesUsed.

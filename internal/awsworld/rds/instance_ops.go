@@ -94,6 +94,8 @@ func (s *Service) checkMonitoring(c *awsworld.Call, spec InstanceSpec) error {
 	switch {
 	case !slices.Contains([]int32{0, 1, 5, 10, 15, 30, 60}, spec.MonitoringInterval):
 		return invalidValue("Invalid monitoring interval %d. It must be one of 0, 1, 5, 10, 15, 30, 60", spec.MonitoringInterval)
+	case spec.InsightsDays != 0 && (!spec.PerformanceInsights || !validInsightsDays(spec.InsightsDays)):
+		return invalidValue("Invalid Performance Insights retention period: %d", spec.InsightsDays)
 	case (spec.MonitoringInterval == 0) != (spec.MonitoringRoleARN == ""):
 		return invalidCombination("A MonitoringRoleARN value is required if you specify a MonitoringInterval value other than 0, and only then.")
 	case spec.MonitoringRoleARN == "":

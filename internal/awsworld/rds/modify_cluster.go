@@ -21,7 +21,8 @@ func (s *Service) modifyCluster(c *awsworld.Call, in *rds.ModifyDBClusterInput) 
 	if err := service.OnlyFields(c, "DBClusterIdentifier", "ApplyImmediately", "MasterUserPassword", "VpcSecurityGroupIds",
 		"ServerlessV2ScalingConfiguration", "BackupRetentionPeriod", "DeletionProtection", "CloudwatchLogsExportConfiguration",
 		"CopyTagsToSnapshot", "EnableIAMDatabaseAuthentication", "PreferredBackupWindow", "PreferredMaintenanceWindow",
-		"DBClusterParameterGroupName", "BacktrackWindow", "StorageType"); err != nil {
+		"DBClusterParameterGroupName", "BacktrackWindow", "StorageType", "DatabaseInsightsMode", "EnablePerformanceInsights",
+		"PerformanceInsightsRetentionPeriod"); err != nil {
 		return nil, err
 	}
 	cl := s.account(c.Account.ID).clusters[shortID(aws.ToString(in.DBClusterIdentifier))]
@@ -71,6 +72,12 @@ func (s *Service) checkModify(cl *cluster, in *rds.ModifyDBClusterInput) error {
 	if b := in.BacktrackWindow; b != nil && (cl.Engine != AuroraMySQL || *b < 0 || *b > 259200) {
 		return invalidValue("BacktrackWindow %d is not valid for %s; Aurora MySQL takes 0 to 259200 seconds", *b, cl.Engine)
 	}
+	if b := in.BacktrackWindow; b != nil && *b > 0 && cl.BacktrackSeconds == 0 {
+		return invalidCombination("Backtrack is not enabled for DB cluster %s; it can be enabled only when a cluster is created or restored", cl.ID)
+	}
+	if err := s.checkInsights(cl, in); err != nil {
+		return err
+	}
 	if st := in.StorageType; st != nil && *st != "aurora" && *st != "aurora-iopt1" {
 		return invalidValue("Invalid storage type %s for %s", *st, cl.Engine)
 	}
@@ -107,6 +114,7 @@ func (s *Service) applySettings(cl *cluster, in *rds.ModifyDBClusterInput) (work
 	work = change(&cl.MaintenanceWindow, in.PreferredMaintenanceWindow) || work
 	work = change(&cl.BacktrackSeconds, in.BacktrackWindow) || work
 	work = change(&cl.StorageType, in.StorageType) || work
+	work = s.applyInsights(cl, in) || work
 	if in.DBClusterParameterGroupName != nil {
 		name := strings.ToLower(*in.DBClusterParameterGroupName)
 		work = change(&cl.ParameterGroup, &name) || work

@@ -34,6 +34,8 @@ func (s *Service) clusterOps() []awsworld.Op {
 	return []awsworld.Op{
 		row("ModifyDBCluster", s.modifyCluster, s.modifyResources, "§7.1",
 			"durations are modelled; refused in every status but available; managed passwords, renaming, upgrades and port changes are refused by name; a new password waits for an available writer"),
+		row("AddRoleToDBCluster", s.addRole, s.roleResources, "§4.2",
+			"refused unless the cluster is available; whether RDS can assume the role is not tried; feature names are not checked against the engine version"),
 		row("DeleteDBCluster", s.deleteCluster, s.deleteResources, "§8", "a final snapshot is there at once; automated backups are not kept"),
 		withTags(row("RestoreDBClusterFromSnapshot", s.restoreCluster, s.restoreResources, "§4.2",
 			"the snapshot's tags come along when no others are given; permissions are asked for the parameter, option and subnet group in effect, defaults included"),

@@ -8,7 +8,10 @@ type Scaling struct {
 }
 
 // Role is an IAM role that a cluster uses, for example to load from S3.
-type Role struct{ ARN, Feature string }
+type Role struct {
+	ARN, Feature string
+	pending      bool // being associated
+}
 
 // ClusterSpec describes an Aurora cluster. PutCluster fills in what is empty
 // and has a default.
@@ -43,6 +46,7 @@ type ClusterSpec struct {
 	MaintenanceWindow   string // "mon:04:00-mon:04:30", UTC
 	StorageType         string // "aurora" or "aurora-iopt1"
 	HTTPEndpoint        bool
+	AdvancedInsights    bool // Database Insights mode
 	AvailabilityZones   []string
 	Tags                map[string]string
 

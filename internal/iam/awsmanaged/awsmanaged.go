@@ -1,6 +1,6 @@
 // Package awsmanaged carries the AWS-managed policies that the world knows from
 // the start: those of the two AWS Backup service roles and of the service-linked
-// roles of AWS Backup and RDS. The texts are AWS's own, word for word apart from
+// roles of AWS Backup, RDS and Application Auto Scaling. The texts are AWS's own, word for word apart from
 // line breaks, with the version they were taken from; see README.md.
 package awsmanaged
 

@@ -15,10 +15,12 @@ func TestPolicies(t *testing.T) {
 		Statements, Actions int
 	}
 	want := map[string]facts{
-		"arn:aws:iam::aws:policy/service-role/AWSBackupServiceRolePolicyForBackup":           {"v30", 59, 140},
-		"arn:aws:iam::aws:policy/service-role/AWSBackupServiceRolePolicyForRestores":         {"v35", 47, 145},
-		"arn:aws:iam::aws:policy/aws-service-role/AWSBackupServiceLinkedRolePolicyForBackup": {"v31", 37, 102},
-		"arn:aws:iam::aws:policy/aws-service-role/AmazonRDSServiceRolePolicy":                {"v13", 10, 57},
+		"arn:aws:iam::aws:policy/service-role/AWSBackupServiceRolePolicyForBackup":              {"v30", 59, 140},
+		"arn:aws:iam::aws:policy/service-role/AWSBackupServiceRolePolicyForRestores":            {"v35", 47, 145},
+		"arn:aws:iam::aws:policy/aws-service-role/AWSBackupServiceLinkedRolePolicyForBackup":    {"v31", 37, 102},
+		"arn:aws:iam::aws:policy/aws-service-role/AmazonRDSServiceRolePolicy":                   {"v13", 10, 57},
+		"arn:aws:iam::aws:policy/aws-service-role/AWSApplicationAutoscalingDynamoDBTablePolicy": {"v1", 1, 5},
+		"arn:aws:iam::aws:policy/aws-service-role/AWSApplicationAutoscalingRDSClusterPolicy":    {"v3", 2, 10},
 	}
 	got := map[string]facts{}
 	for _, arn := range ARNs() {
