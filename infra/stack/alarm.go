@@ -13,7 +13,8 @@ import (
 )
 
 // addTopic makes the side's notification topic, with a subscription for each
-// address. Only this side's alarms may publish beside the account itself.
+// address. Beside the account itself only dbferry's own alarms and those on what it
+// restored may publish.
 func (s *side) addTopic(addresses []string) {
 	topic := awssns.NewTopic(s.Stack, text("Topic"), &awssns.TopicProps{
 		TopicName: text(s.place.Topic()), DisplayName: text("dbferry " + s.place.Side),
@@ -24,7 +25,7 @@ func (s *side) addTopic(addresses []string) {
 		PolicyDocument: document(
 			statement{
 				Sid: "AlarmsPublish", Principal: service("cloudwatch.amazonaws.com"), Actions: []string{"sns:Publish"}, Resources: []string{s.shared.topic},
-				Condition: condition{"StringEquals": {"aws:SourceAccount": s.place.Account}}.also(calledFrom(s.arn("cloudwatch", "alarm:"+names.Prefix+"-*"))),
+				Condition: condition{"StringEquals": {"aws:SourceAccount": s.place.Account}}.also(calledFrom(s.ownAlarms()...)),
 			},
 			statement{
 				Sid: "DenyPlainHttp", Deny: true, Principal: everyone(), Actions: []string{"sns:Publish"}, Resources: []string{s.shared.topic},
@@ -36,6 +37,15 @@ func (s *side) addTopic(addresses []string) {
 			TopicArn: s.shared.topic, Protocol: text("email"), Endpoint: address,
 		})
 	}
+}
+
+// ownAlarms are the alarms that may tell the topic.
+func (s *side) ownAlarms() []string {
+	own := []string{s.arn("cloudwatch", "alarm:"+names.Prefix+"-*")}
+	if s.place.Side != names.ProductionSide {
+		own = append(own, s.arn("cloudwatch", "alarm:"+names.RestoredAlarms+"*"))
+	}
+	return own
 }
 
 // alarm tells the topic as soon as a metric's sum, or for queues its maximum,

@@ -55,6 +55,16 @@ func (g grants) lookAtInstances() statement {
 	return allow("LookAtInstances", []string{"rds:DescribeDBInstances"}, g.instances())
 }
 
+// lookAtScaling reads scalable targets and policies.
+func lookAtScaling() statement {
+	return anything("LookAtScaling", noResourceType, "application-autoscaling:DescribeScalableTargets", "application-autoscaling:DescribeScalingPolicies")
+}
+
+// tableLooks are what the comparison of a table reads on either side.
+var tableLooks = []string{"dynamodb:DescribeTable", "dynamodb:DescribeTimeToLive", "dynamodb:DescribeContinuousBackups", "dynamodb:ListTagsOfResource"}
+
+func (g grants) alarms(pattern string) string { return g.arn("cloudwatch", "alarm:"+pattern) }
+
 func (g grants) modifyOwnClusters() statement {
 	return allow("ModifyOwnClusters", []string{"rds:ModifyDBCluster"}, g.clusters()).when(ours())
 }

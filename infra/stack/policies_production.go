@@ -1,6 +1,8 @@
 package stack
 
 import (
+	"slices"
+
 	"github.com/dbferry/dbferry/internal/config"
 	"github.com/dbferry/dbferry/internal/names"
 )
@@ -39,6 +41,8 @@ func (g grants) checkGround(c config.Config) []statement {
 		regionSettings(),
 		allow("OwnVault", []string{"backup:DescribeBackupVault"}, g.VaultARN()),
 		anything("ClusterSizes", "metrics have no resource type; datasets do not hold AWS's own metrics (Service Authorization Reference)", "cloudwatch:GetMetricData"),
+		// Without names the call touches every alarm: CloudWatch cannot look for those of a resource.
+		allow("ListAlarms", []string{"cloudwatch:DescribeAlarms"}, g.alarms("*")),
 	}
 }
 
@@ -46,9 +50,9 @@ func (g grants) recordSettings() []statement {
 	return []statement{
 		g.lookAtClusters(),
 		g.lookAtInstances(),
-		allow("TableSettings", []string{
-			"dynamodb:DescribeTable", "dynamodb:DescribeTimeToLive", "dynamodb:DescribeContinuousBackups", "dynamodb:ListTagsOfResource",
-		}, g.tables()),
+		allow("TableSettings", append(slices.Clone(tableLooks), "dynamodb:GetResourcePolicy", "dynamodb:DescribeKinesisStreamingDestination",
+			"dynamodb:DescribeContributorInsights"), g.tables()),
+		lookAtScaling(),
 	}
 }
 

@@ -17,12 +17,12 @@ func targetSteps(c config.Config, t config.Target, vaultKey string) []step {
 		{name: "restore-cluster", description: "Restores one cluster into quarantine", quarantine: true, ledger: readWrite, policy: g.restoreCluster()},
 		{name: "prepare-cluster", description: "Gives a restored cluster what it needs before it has instances", ledger: readWrite,
 			policy: []statement{g.lookAtClusters(), g.modifyOwnClusters()}},
-		{name: "add-instances", description: "Creates the instances of a restored cluster", ledger: readWrite, policy: g.addInstances()},
-		{name: "finish-cluster", description: "Applies the settings that a restore leaves out", ledger: readWrite, policy: g.finishCluster()},
+		{name: "add-instances", description: "Creates the instances of a restored cluster", ledger: readWrite, policy: g.addInstances(t)},
+		{name: "finish-cluster", description: "Applies the settings that a restore leaves out", ledger: readWrite, policy: g.finishCluster(t)},
 		{name: "reset-credentials", description: "Replaces production's passwords, locks what is not listed", timeout: long, inNetwork: true,
 			ledger: readWrite, policy: g.resetCredentials(t)},
 		{name: "restore-table", description: "Restores one table", ledger: readWrite, policy: g.restoreTable()},
-		{name: "finish-table", description: "Applies the settings that a restore leaves out, compares with production's", ledger: readWrite, policy: g.finishTable()},
+		{name: "finish-table", description: "Applies the settings that a restore leaves out, compares with production's", ledger: readWrite, policy: g.finishTable(t)},
 		{name: "record-candidate", description: "Opens what is safe and records it", timeout: long, quarantine: true, ledger: readWrite,
 			policy: []statement{g.lookAtClusters(), g.modifyOwnClusters()}},
 		g.closing(),
@@ -97,25 +97,6 @@ func (g grants) tagClusters() statement {
 	return allow("TagClusters", []string{"rds:AddTagsToResource"}, g.clusters())
 }
 
-func (g grants) addInstances() []statement {
-	return []statement{
-		g.lookAtClusters(),
-		g.lookAtInstances(),
-		// The option group is RDS's default one, which RDS checks like a named one.
-		allow("CreateInstances", []string{"rds:CreateDBInstance"},
-			g.clusters(), g.instances(), g.arn("rds", "pg:*"), g.arn("rds", "og:*"), g.arn("rds", "subgrp:*")),
-		allow("TagInstances", []string{"rds:AddTagsToResource"}, g.instances()),
-	}
-}
-
-func (g grants) finishCluster() []statement {
-	return []statement{
-		g.lookAtClusters(),
-		g.tagClusters(),
-		g.modifyOwnClusters(),
-	}
-}
-
 func (g grants) resetCredentials(t config.Target) []statement {
 	out := []statement{g.lookAtClusters(), g.modifyOwnClusters()}
 	if s := g.secrets(configuredSecrets(t)); len(s) > 0 {
@@ -128,15 +109,4 @@ func (g grants) restoreTable() []statement {
 	return append(g.startRestores(),
 		allow("Tables", []string{"dynamodb:DescribeTable", "dynamodb:TagResource"}, g.tables()),
 	)
-}
-
-func (g grants) finishTable() []statement {
-	return []statement{
-		allow("LookAtTables", []string{
-			"dynamodb:DescribeTable", "dynamodb:DescribeTimeToLive", "dynamodb:DescribeContinuousBackups", "dynamodb:ListTagsOfResource",
-		}, g.tables()),
-		allow("ChangeOwnTables", []string{
-			"dynamodb:UpdateTimeToLive", "dynamodb:UpdateContinuousBackups", "dynamodb:UpdateTable", "dynamodb:TagResource",
-		}, g.tables()).when(ours()),
-	}
 }

@@ -52,8 +52,8 @@ func assumedByBackup() statement {
 	return statement{Sid: "AssumedByBackup", Principal: service("backup.amazonaws.com"), Actions: []string{"sts:AssumeRole"}}
 }
 
-func calledFrom(sourceARN string) condition {
-	return condition{"ArnLike": {"aws:SourceArn": sourceARN}}
+func calledFrom(sourceARNs ...string) condition {
+	return condition{"ArnLike": {"aws:SourceArn": list(sourceARNs)}}
 }
 
 // backupServiceRole is one of the two roles that AWS Backup works with. Their

@@ -38,7 +38,9 @@ func ForConfig(c config.Config) (Ground, error) {
 	}
 	for _, s := range c.DataSet.Tables {
 		for _, e := range examples(s, "table") {
-			g.Tables = append(g.Tables, table(e, 200))
+			t := table(e, 200)
+			t.Settings = tableSettings(e.name)
+			g.Tables = append(g.Tables, t)
 		}
 	}
 	if err := g.addUsers(c); err != nil {
@@ -99,8 +101,10 @@ func cluster(c config.Config, e named) Cluster {
 		Key: Key{ID: uuid("key of " + e.name)}, LogExports: []string{"error", "slowquery"}, Tags: e.tags, VolumeGB: 40,
 		Master: User{Name: "admin", Password: secret("production master of " + e.name)}, Writes: true,
 	}
+	out.Settings = clusterSettings(c, e.name)
 	if strings.Contains(e.name, "postgres") || strings.Contains(e.name, "pg") {
 		out.Engine, out.EngineVersion, out.LogExports, out.Master.Name = "aurora-postgresql", postgresVersion, []string{"postgresql"}, "postgres"
+		out.Settings.BacktrackHours = 0
 	}
 	return out
 }
@@ -149,6 +153,7 @@ func account(id, name string) Account {
 
 func production(c config.Config) Account {
 	a := account(c.Production.Account, names.ProductionSide)
+	a.Roles = []Role{{c.ProductionPlace().RoleARN(productionMonitoring), "monitoring.rds.amazonaws.com"}}
 	a.Subnets = subnets(productionVPC, []string{"subnet-0dbf0000000000001", "subnet-0dbf0000000000002"}, c.Region, 1)
 	a.SubnetGroups = []SubnetGroup{{productionGroup, productionVPC, ids(a.Subnets)}}
 	a.SecurityGroups = []SecurityGroup{
@@ -185,6 +190,7 @@ func (a *Account) addSettings(t config.Target, set config.ClusterSettings, cl Cl
 	}
 	a.addGroup(ParameterGroup{set.ParameterGroup, family, false})
 	a.addGroup(ParameterGroup{set.InstanceParameterGroup, family, true})
+	a.addRoles(set)
 	a.addSecret(t.Name, set.MasterSecret, cl.Master.Name)
 	for _, l := range set.Logins {
 		a.addSecret(t.Name, l.Secret, l.User)

@@ -44,6 +44,13 @@ type Account struct {
 	SecurityGroups     []SecurityGroup  `json:"securityGroups"`
 	ParameterGroups    []ParameterGroup `json:"parameterGroups"`
 	Secrets            []Secret         `json:"secrets"`
+	Roles              []Role           `json:"roles,omitempty"`
+}
+
+// Role is a role that a service may assume; it has no permissions here.
+type Role struct {
+	ARN     string `json:"arn"`
+	Service string `json:"service"`
 }
 
 // Subnet is a subnet of a VPC.
@@ -110,6 +117,8 @@ type Cluster struct {
 	// Writes says that production's application keeps inserting rows while it
 	// is backed up; it logs in as the first of Users.
 	Writes bool `json:"writes"`
+
+	Settings ClusterSettings `json:"settings"`
 }
 
 // Key is the customer managed key of a cluster.
@@ -134,6 +143,8 @@ type Table struct {
 	Tags         map[string]string `json:"tags"`
 	Items        int               `json:"items"`
 	Writes       bool              `json:"writes"`
+
+	Settings TableSettings `json:"settings,omitzero"`
 }
 
 //go:embed ground.json

@@ -142,7 +142,7 @@ func recovery(s TableSettings) string {
 	if !s.PointInTime {
 		return "off"
 	}
-	return fmt.Sprintf("%d days", s.RecoveryDays)
+	return days(s.RecoveryDays)
 }
 
 // compareCluster names what is not as in production.
@@ -207,7 +207,12 @@ func roleOf(feature string) string {
 	return "associated role for " + feature
 }
 
-func days(n int32) string { return fmt.Sprintf("%d days", n) }
+func days(n int32) string {
+	if n == 1 {
+		return "1 day"
+	}
+	return fmt.Sprintf("%d days", n)
+}
 
 func window(seconds int64) string {
 	if seconds == 0 {

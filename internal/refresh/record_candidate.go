@@ -34,6 +34,16 @@ type CandidateItem struct {
 	Differences []Difference `json:"differences,omitempty"`
 }
 
+// ParseCandidate reads the record of a candidate; CandidateKey is its key in the
+// ledger of the target.
+func ParseCandidate(raw []byte) (Candidate, error) {
+	var c Candidate
+	return c, lambdafn.Strict(raw, &c)
+}
+
+// CandidateKey is where in its ledger a target keeps the candidate of a refresh.
+func CandidateKey(refreshID string) string { return candidateKey(refreshID) }
+
 // Opened is the output of record-candidate.
 type Opened struct {
 	Status      string `json:"status"` // "WAITING" or "DONE"

@@ -12,11 +12,12 @@ type Result struct {
 	Cause     string // why, when it did not succeed
 	RefreshID string
 
-	Executions []Execution
-	Items      []Item
-	Waits      []Wait
-	Border     []Crossing
-	Denials    []Denial
+	Executions  []Execution
+	Items       []Item
+	Differences []Difference // settings that are not as in production
+	Waits       []Wait
+	Border      []Crossing
+	Denials     []Denial
 
 	CriticalPath time.Duration // of the AWS jobs alone
 	Duration     time.Duration // simulated, from the start to the last end
@@ -69,6 +70,16 @@ type CutOff struct {
 	Kind      string // "cluster" or "table"
 	NotBefore time.Time
 	NotAfter  time.Time
+}
+
+// Difference is one setting of a restored cluster or table that is not as in
+// production, as the candidate's record has it.
+type Difference struct {
+	Item       string // "shop-orders"
+	Setting    string // "backup retention"
+	Production string
+	Here       string
+	Why        string
 }
 
 // Wait is one piece of asynchronous AWS work, in time since the start.

@@ -72,6 +72,11 @@ func (s *stage) putAccount(a ground.Account) error {
 		}
 		put(a.ID, rds.ParameterGroup{Name: g.Name, Family: g.Family, Description: g.Name})
 	}
+	for _, r := range a.Roles {
+		if err := s.putRole(a.ID, r); err != nil {
+			return err
+		}
+	}
 	return s.putSecrets(a)
 }
 
@@ -103,25 +108,34 @@ func (s *stage) putCluster(c ground.Cluster) error {
 		return err
 	}
 	s.rds.PutEngineVersion(rds.EngineVersion{Engine: c.Engine, Version: c.EngineVersion})
-	err = s.rds.PutCluster(account, rds.ClusterSpec{
+	spec := rds.ClusterSpec{
 		ID: c.ID, Engine: c.Engine, EngineVersion: c.EngineVersion, MasterUser: c.Master.Name, MasterPassword: c.Master.Password, KeyARN: key,
 		SubnetGroup: c.SubnetGroup, SecurityGroups: c.SecurityGroups, LogExports: c.LogExports, Tags: c.Tags, VolumeBytes: c.VolumeGB * 1_000_000_000,
-		DeletionProtection: true, CopyTagsToSnapshot: true, BackupRetentionDays: 7,
-	})
-	if err != nil {
+		DeletionProtection: true, CopyTagsToSnapshot: true,
+	}
+	applyCluster(&spec, c.Settings)
+	if err := s.rds.PutCluster(account, spec); err != nil {
 		return err
 	}
-	return s.rds.PutInstance(account, rds.InstanceSpec{ID: c.ID + "-1", Cluster: c.ID, Class: c.InstanceClass, Tags: c.Tags})
+	if err := s.putInstances(account, c); err != nil {
+		return err
+	}
+	return s.putBeside(account, "cluster:"+c.ID, "AWS/RDS", c.Settings.Scaling, c.Settings.Alarms)
 }
 
 func (s *stage) putTable(t ground.Table) error {
+	account := s.config.Production.Account
 	spec := dynamodb.TableSpec{
 		Name: t.Name, Hash: dynamodb.Attribute{Name: "id", Type: types.ScalarAttributeTypeS}, TTLAttribute: t.TTLAttribute, PointInTime: t.PointInTime, Tags: t.Tags,
 	}
+	applyTable(&spec, t.Settings)
 	for i := range t.Items {
 		spec.Items = append(spec.Items, cart(fmt.Sprintf("cart-%05d", i+1), i))
 	}
-	return s.dynamodb.PutTable(s.config.Production.Account, spec)
+	if err := s.dynamodb.PutTable(account, spec); err != nil {
+		return err
+	}
+	return s.putBeside(account, "table/"+t.Name, "AWS/DynamoDB", t.Settings.Scaling, t.Settings.Alarms)
 }
 
 // cart is one item, with attributes of several types.

@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 
 	"github.com/dbferry/dbferry/internal/awsworld"
+	"github.com/dbferry/dbferry/internal/awsworld/autoscaling"
 	"github.com/dbferry/dbferry/internal/awsworld/backup"
 	"github.com/dbferry/dbferry/internal/awsworld/cloudwatch"
 	"github.com/dbferry/dbferry/internal/awsworld/dynamodb"
@@ -50,6 +51,7 @@ type stage struct {
 	sqs       *sqs.Service
 	secrets   *secretsmanager.Service
 	metrics   *cloudwatch.Service
+	scaling   *autoscaling.Service
 	lambda    *lambda.Service
 	states    *states.Service
 	events    *events.Service
@@ -123,6 +125,7 @@ func (s *stage) services(engine *jsonata.Engine) {
 	s.backup = backup.New(w, s.kms, s.rds, s.dynamodb)
 	s.s3, s.sns, s.sqs = s3.New(w), awssns.New(w), sqs.New(w)
 	s.secrets, s.metrics = secretsmanager.New(w), cloudwatch.New(w)
+	s.scaling = autoscaling.New(w, s.metrics, s.dynamodb, s.rds)
 	s.lambda, s.states = lambda.New(w), states.New(w, engine)
 	s.events, s.scheduler = events.New(w), scheduler.New(w)
 }

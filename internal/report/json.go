@@ -12,21 +12,22 @@ import (
 // JSON keys are a contract: programs and benchmarks read them. Times are
 // simulated seconds since the start.
 type result struct {
-	Target              string      `json:"target"`
-	Verdict             string      `json:"verdict"`
-	Cause               string      `json:"cause,omitempty"`
-	RefreshID           string      `json:"refreshId"`
-	Executions          []execution `json:"executions"`
-	Items               []item      `json:"items"`
-	Waits               []wait      `json:"waits"`
-	CutOffs             []cutOff    `json:"cutOffs"`
-	CutOffSpreadSeconds float64     `json:"cutOffSpreadSeconds"`
-	DataAgeSeconds      float64     `json:"dataAgeSeconds"`
-	Denials             []denial    `json:"denials"`
-	CriticalPathSeconds float64     `json:"criticalPathSeconds"`
-	SimulatedSeconds    float64     `json:"simulatedSeconds"`
-	Permissions         permissions `json:"permissions"`
-	SecretsLeaked       int         `json:"secretsLeaked"`
+	Target              string       `json:"target"`
+	Verdict             string       `json:"verdict"`
+	Cause               string       `json:"cause,omitempty"`
+	RefreshID           string       `json:"refreshId"`
+	Executions          []execution  `json:"executions"`
+	Items               []item       `json:"items"`
+	Differences         []difference `json:"differences"`
+	Waits               []wait       `json:"waits"`
+	CutOffs             []cutOff     `json:"cutOffs"`
+	CutOffSpreadSeconds float64      `json:"cutOffSpreadSeconds"`
+	DataAgeSeconds      float64      `json:"dataAgeSeconds"`
+	Denials             []denial     `json:"denials"`
+	CriticalPathSeconds float64      `json:"criticalPathSeconds"`
+	SimulatedSeconds    float64      `json:"simulatedSeconds"`
+	Permissions         permissions  `json:"permissions"`
+	SecretsLeaked       int          `json:"secretsLeaked"`
 }
 
 type execution struct {
@@ -47,6 +48,14 @@ type item struct {
 	RowsTarget     int    `json:"rowsTarget"`
 	ChecksumSource string `json:"checksumSource"`
 	ChecksumTarget string `json:"checksumTarget"`
+}
+
+type difference struct {
+	Item       string `json:"item"`
+	Setting    string `json:"setting"`
+	Production string `json:"production"`
+	Here       string `json:"here"`
+	Why        string `json:"why"`
 }
 
 type wait struct {
@@ -100,7 +109,7 @@ func JSON(results []*rehearsal.Result) ([]byte, error) {
 func render(r *rehearsal.Result) result {
 	out := result{
 		Target: r.Target, Verdict: r.Verdict, Cause: r.Cause, RefreshID: r.RefreshID,
-		Executions: []execution{}, Items: []item{}, Waits: []wait{}, CutOffs: []cutOff{}, Denials: []denial{},
+		Executions: []execution{}, Items: []item{}, Differences: []difference{}, Waits: []wait{}, CutOffs: []cutOff{}, Denials: []denial{},
 		CutOffSpreadSeconds: seconds(r.CutOffSpread), DataAgeSeconds: seconds(r.DataAge),
 		CriticalPathSeconds: seconds(r.CriticalPath), SimulatedSeconds: seconds(r.Duration),
 		Permissions:   permissions{Granted: r.Permissions.Granted, Used: r.Permissions.Used, Unused: r.Permissions.Unused},
@@ -114,6 +123,9 @@ func render(r *rehearsal.Result) result {
 	}
 	for _, i := range r.Items {
 		out.Items = append(out.Items, item{i.Source, i.Kind, i.Target, i.RowsSource, i.RowsTarget, i.ChecksumSource, i.ChecksumTarget})
+	}
+	for _, d := range r.Differences {
+		out.Differences = append(out.Differences, difference(d))
 	}
 	for _, w := range r.Waits {
 		one := wait{What: w.What, FinishedAt: seconds(w.Finished)}

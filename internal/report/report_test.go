@@ -17,6 +17,10 @@ func good() *rehearsal.Result {
 			{Machine: "staging-restore", Account: "staging", Status: "SUCCEEDED", Events: 50, Transitions: 150, Duration: 40 * time.Minute, Path: []string{"Verify the manifest", "Done"}},
 		},
 		Items: []rehearsal.Item{{Source: "shop-orders/shop.orders", Kind: "cluster", Target: "shop-orders-x/shop.orders", RowsSource: 3, RowsTarget: 3, ChecksumSource: "a", ChecksumTarget: "a"}},
+		Differences: []rehearsal.Difference{
+			{Item: "shop-orders", Setting: "backup retention", Production: "7 days", Here: "1 day", Why: "configured: clusters[].backupRetentionDays"},
+			{Item: "shop-carts", Setting: "resource policy", Production: "present", Here: "none", Why: "it names production's principals"},
+		},
 		Waits: []rehearsal.Wait{
 			{What: "backup of shop-orders", Phase: "backup", Began: time.Minute, Finished: 11 * time.Minute, Noticed: 11*time.Minute + 8*time.Second},
 			{What: "restore of shop-orders", Phase: "restore", Began: 80 * time.Minute, Finished: 100 * time.Minute},

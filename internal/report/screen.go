@@ -18,6 +18,7 @@ func Screen(w io.Writer, r *rehearsal.Result, details bool) {
 	border(w, r)
 	items(w, r)
 	cutOffs(w, r)
+	differences(w, r, details)
 	denials(w, r)
 	verdict(w, r)
 	if details {
@@ -106,6 +107,31 @@ func cutOffs(w io.Writer, r *rehearsal.Result) {
 	tw.Flush()
 	if rest := len(r.CutOffs) - mostShown; rest > 0 {
 		fmt.Fprintf(w, "and %d more\n", rest)
+	}
+	fmt.Fprintln(w)
+}
+
+// shownDifferences is how many differences stand on the screen without details.
+const shownDifferences = 6
+
+// differences shows which settings are not as in production. All others of what
+// a restore loses were put back, and compared.
+func differences(w io.Writer, r *rehearsal.Result, all bool) {
+	if len(r.Differences) == 0 {
+		return
+	}
+	list := r.Differences
+	if !all {
+		list = list[:min(len(list), shownDifferences)]
+	}
+	tw := tabwriter.NewWriter(w, 0, 0, 3, ' ', 0)
+	fmt.Fprintln(tw, "setting that differs\tin production\tin staging\twhy")
+	for _, d := range list {
+		fmt.Fprintf(tw, "%s: %s\t%s\t%s\t%s\n", d.Item, d.Setting, d.Production, d.Here, d.Why)
+	}
+	tw.Flush()
+	if more := len(r.Differences) - len(list); more > 0 {
+		fmt.Fprintf(w, "and %d more, with --details or --json\n", more)
 	}
 	fmt.Fprintln(w)
 }
