@@ -45,7 +45,7 @@ func (s *addInstances) do(ctx context.Context, in ItemInput) (converge.Answer, a
 	}
 	all := converge.DoneNow()
 	var fact Instances
-	for n := 1; n <= set.Instances; n++ {
+	for n := 1; n <= want.Instances; n++ {
 		name := names.RestoredInstance(aws.ToString(c.DBClusterIdentifier), n)
 		fact.Names = append(fact.Names, name)
 		a, err := s.one(ctx, in, want, set, c, name)
@@ -95,13 +95,9 @@ func (s *addInstances) create(ctx context.Context, in ItemInput, want ClusterSet
 	if aws.ToString(c.Status) != "available" {
 		return nil // RDS refuses until then; the next look tries again
 	}
-	class := set.InstanceClass
-	if class == "" {
-		class = want.InstanceClass
-	}
 	input := &rds.CreateDBInstanceInput{
 		DBInstanceIdentifier: &name, DBClusterIdentifier: c.DBClusterIdentifier, Engine: &want.Engine,
-		DBInstanceClass: &class, Tags: rdsTagList(ownTags(in, s.t.Name)), PubliclyAccessible: aws.Bool(false),
+		DBInstanceClass: &want.InstanceClass, Tags: rdsTagList(ownTags(in, s.t.Name)), PubliclyAccessible: aws.Bool(false),
 	}
 	if set.InstanceParameterGroup != "" {
 		input.DBParameterGroupName = &set.InstanceParameterGroup

@@ -29,70 +29,74 @@ const configured = "configured: "
 // unplanned is the reason of a difference that nobody asked for.
 const unplanned = "not as asked; look at the resource in the console"
 
-// comparison collects differences. Reasons are kept by setting; a setting
-// without one must not differ.
-type comparison struct {
-	why  map[string]string
-	rows []Difference
+// comparison collects the differences between production and here. What is
+// neither as in production nor as wished is a difference that nobody asked for.
+type comparison[T any] struct {
+	production, want, here T
+	why                    map[string]string // by setting
+	rows                   []Difference
 }
 
-func (c *comparison) row(setting string, production, here any) {
-	p, h := fmt.Sprint(production), fmt.Sprint(here)
+func (c *comparison[T]) row(setting string, value func(T) string) {
+	p, w, h := value(c.production), value(c.want), value(c.here)
 	if p == h {
 		return
 	}
-	why, ok := c.why[setting]
-	if !ok {
+	why := c.why[setting]
+	if why == "" || w != h {
 		why = unplanned
 	}
 	c.rows = append(c.rows, Difference{setting, p, h, why})
 }
 
-// other is something of production that stays behind.
-func (c *comparison) others(list []Other) {
+// others is what stays behind in production.
+func (c *comparison[T]) others(list []Other) {
 	for _, o := range list {
 		c.rows = append(c.rows, Difference{o.What, o.Is, "none", o.Why})
 	}
 }
 
 // tags: what AWS or the target added is no difference.
-func (c *comparison) tags(production, here map[string]string) {
-	for _, k := range sortedKeys(production) {
-		v, ok := here[k]
-		if !ok {
-			v = "none"
-		}
-		c.row("tag "+k, production[k], v)
+func (c *comparison[T]) tags(of func(T) map[string]string) {
+	for _, k := range sortedKeys(of(c.production)) {
+		c.row("tag "+k, func(s T) string {
+			if v, ok := of(s)[k]; ok {
+				return v
+			}
+			return "none"
+		})
 	}
 }
 
-func (c *comparison) scaling(production, here []ScalingTarget) {
-	for _, t := range production {
-		is := "off"
-		if i := slices.IndexFunc(here, func(h ScalingTarget) bool { return h.Index == t.Index && h.Dimension == t.Dimension }); i >= 0 {
-			is = here[i].String()
-		}
-		c.row(t.what(), t, is)
+func (c *comparison[T]) scaling(of func(T) []ScalingTarget) {
+	for _, t := range of(c.production) {
+		c.row(t.what(), func(s T) string {
+			if i := slices.IndexFunc(of(s), func(h ScalingTarget) bool { return h.Index == t.Index && h.Dimension == t.Dimension }); i >= 0 {
+				return of(s)[i].String()
+			}
+			return "off"
+		})
 	}
 }
 
 // alarms never have production's actions: who is told there is nobody here.
-func (c *comparison) alarms(production, here []Alarm, mode string) {
-	if len(here) > 0 {
-		c.why["alarm actions"] = configured + "alarms; actions are never carried"
-		c.row("alarm actions", "production's own", map[bool]string{true: "the target's topic", false: "none"}[mode == config.AlarmsNotify])
+func (c *comparison[T]) alarms(of func(T) []Alarm, mode string) {
+	if len(of(c.here)) > 0 {
+		told := map[bool]string{true: "the target's topic", false: "none"}[mode == config.AlarmsNotify]
+		c.rows = append(c.rows, Difference{"alarm actions", "production's own", told, configured + "alarms; actions are never carried"})
 	}
-	for _, a := range production {
-		is := "none"
-		if i := slices.IndexFunc(here, func(h Alarm) bool { return h.Name == a.Name }); i >= 0 {
-			is = here[i].String()
-		}
-		c.row("alarm "+a.Name, a, is)
+	for _, a := range of(c.production) {
+		c.row("alarm "+a.Name, func(s T) string {
+			if i := slices.IndexFunc(of(s), func(h Alarm) bool { return h.Name == a.Name }); i >= 0 {
+				return of(s)[i].String()
+			}
+			return "none"
+		})
 	}
 }
 
 // result puts what nobody asked for first: it is what a person must read.
-func (c *comparison) result() []Difference {
+func (c *comparison[T]) result() []Difference {
 	slices.SortStableFunc(c.rows, func(a, b Difference) int { return rank(a) - rank(b) })
 	return c.rows
 }
@@ -122,18 +126,18 @@ func orOff(v string) string {
 }
 
 // compareTable names what is not as in production.
-func compareTable(production, here TableSettings, why map[string]string, alarms string) []Difference {
-	c := comparison{why: why}
-	mode := map[bool]string{true: "on demand", false: "provisioned"}
-	c.row("billing mode", mode[production.OnDemand], mode[here.OnDemand])
-	c.row("table class", production.Class, here.Class)
-	c.row("deletion protection", onOff(production.DeletionProtection), onOff(here.DeletionProtection))
-	c.row("time to live", orOff(production.TTLAttribute), orOff(here.TTLAttribute))
-	c.row("point-in-time recovery", recovery(production), recovery(here))
-	c.row("stream", orOff(production.StreamView), orOff(here.StreamView))
-	c.tags(production.Tags, here.Tags)
-	c.scaling(production.Scaling, here.Scaling)
-	c.alarms(production.Alarms, here.Alarms, alarms)
+func compareTable(production, want, here TableSettings, why map[string]string, alarms string) []Difference {
+	type S = TableSettings
+	c := comparison[S]{production: production, want: want, here: here, why: why}
+	c.row("billing mode", func(s S) string { return map[bool]string{true: "on demand", false: "provisioned"}[s.OnDemand] })
+	c.row("table class", func(s S) string { return s.Class })
+	c.row("deletion protection", func(s S) string { return onOff(s.DeletionProtection) })
+	c.row("time to live", func(s S) string { return orOff(s.TTLAttribute) })
+	c.row("point-in-time recovery", recovery)
+	c.row("stream", func(s S) string { return orOff(s.StreamView) })
+	c.tags(func(s S) map[string]string { return s.Tags })
+	c.scaling(func(s S) []ScalingTarget { return s.Scaling })
+	c.alarms(func(s S) []Alarm { return s.Alarms }, alarms)
 	c.others(production.Others)
 	return c.result()
 }
@@ -146,57 +150,69 @@ func recovery(s TableSettings) string {
 }
 
 // compareCluster names what is not as in production.
-func compareCluster(production, here ClusterSettings, why map[string]string, alarms string) []Difference {
-	c := comparison{why: why}
-	c.row("engine version", production.EngineVersion, here.EngineVersion)
-	c.row("port", production.Port, here.Port)
-	c.row("instance class", production.InstanceClass, here.InstanceClass)
-	c.row("instances", production.Instances, here.Instances)
-	c.row("Serverless v2 capacity", production.ServerlessV2, here.ServerlessV2)
-	c.row("cluster parameter group", production.ParameterGroup, here.ParameterGroup)
-	c.row("instance parameter group", production.InstanceParameterGroup, here.InstanceParameterGroup)
-	c.row("log exports", orOff(strings.Join(production.LogExports, ", ")), orOff(strings.Join(here.LogExports, ", ")))
-	c.row("IAM authentication", onOff(production.IAMAuthentication), onOff(here.IAMAuthentication))
-	c.row("tags copied to snapshots", onOff(production.CopyTagsToSnapshot), onOff(here.CopyTagsToSnapshot))
-	c.row("deletion protection", onOff(production.DeletionProtection), onOff(here.DeletionProtection))
-	c.row("backup retention", days(production.BackupRetentionDays), days(here.BackupRetentionDays))
-	c.row("backtrack window", window(production.BacktrackSeconds), window(here.BacktrackSeconds))
-	c.row("storage type", production.StorageType, here.StorageType)
-	c.monitoring(production.Monitoring, here.Monitoring)
-	c.features(production.Features, here.Features)
-	c.tags(production.Tags, here.Tags)
-	c.scaling(production.Replicas, here.Replicas)
-	c.alarms(production.Alarms, here.Alarms, alarms)
+func compareCluster(production, want, here ClusterSettings, why map[string]string, alarms string) []Difference {
+	type S = ClusterSettings
+	c := comparison[S]{production: production, want: want, here: here, why: why}
+	for _, r := range []struct {
+		setting string
+		value   func(S) string
+	}{
+		{"engine version", func(s S) string { return s.EngineVersion }},
+		{"port", func(s S) string { return fmt.Sprint(s.Port) }},
+		{"instance class", func(s S) string { return s.InstanceClass }},
+		{"instances", func(s S) string { return fmt.Sprint(s.Instances) }},
+		{"Serverless v2 capacity", func(s S) string { return s.ServerlessV2.String() }},
+		{"cluster parameter group", func(s S) string { return s.ParameterGroup }},
+		{"instance parameter group", func(s S) string { return s.InstanceParameterGroup }},
+		{"log exports", func(s S) string { return orOff(strings.Join(s.LogExports, ", ")) }},
+		{"IAM authentication", func(s S) string { return onOff(s.IAMAuthentication) }},
+		{"tags copied to snapshots", func(s S) string { return onOff(s.CopyTagsToSnapshot) }},
+		{"deletion protection", func(s S) string { return onOff(s.DeletionProtection) }},
+		{"backup retention", func(s S) string { return days(s.BackupRetentionDays) }},
+		{"backtrack window", func(s S) string { return window(s.BacktrackSeconds) }},
+		{"storage type", func(s S) string { return s.StorageType }},
+		{"enhanced monitoring", func(s S) string { return everySeconds(s.Monitoring.Interval) }},
+		{"Performance Insights", insights},
+		{"Database Insights mode", func(s S) string { return s.Monitoring.Mode }},
+	} {
+		c.row(r.setting, r.value)
+	}
+	for _, f := range slices.Compact(slices.Clone(production.Features)) {
+		c.row(roleOf(f), func(s S) string { return roles(s.Features, f) })
+	}
+	c.tags(func(s S) map[string]string { return s.Tags })
+	c.scaling(func(s S) []ScalingTarget { return s.Replicas })
+	c.alarms(func(s S) []Alarm { return s.Alarms }, alarms)
 	c.others(production.Others)
 	return c.result()
 }
 
-func (c *comparison) monitoring(production, here Monitoring) {
-	seconds := func(m Monitoring) string {
-		if m.Interval == 0 {
-			return "off"
-		}
-		return fmt.Sprintf("every %d s", m.Interval)
+func everySeconds(n int32) string {
+	if n == 0 {
+		return "off"
 	}
-	insights := func(m Monitoring) string {
-		if !m.Insights {
-			return "off"
-		}
-		return days(m.InsightsDays)
-	}
-	c.row("enhanced monitoring", seconds(production), seconds(here))
-	c.row("Performance Insights", insights(production), insights(here))
-	c.row("Database Insights mode", production.Mode, here.Mode)
+	return fmt.Sprintf("every %d s", n)
 }
 
-// features compares how many roles each feature has.
-func (c *comparison) features(production, here []string) {
-	count := func(list []string, f string) int {
-		return len(slices.DeleteFunc(slices.Clone(list), func(v string) bool { return v != f }))
+func insights(s ClusterSettings) string {
+	if !s.Monitoring.Insights {
+		return "off"
 	}
-	for _, f := range slices.Compact(slices.Clone(production)) {
-		c.row(roleOf(f), fmt.Sprint(count(production, f), " role(s)"), fmt.Sprint(count(here, f), " role(s)"))
+	return days(s.Monitoring.InsightsDays)
+}
+
+// roles counts those of a feature.
+func roles(features []string, f string) string {
+	n := 0
+	for _, v := range features {
+		if v == f {
+			n++
+		}
 	}
+	if n == 1 {
+		return "1 role"
+	}
+	return fmt.Sprintf("%d roles", n)
 }
 
 // roleOf is how a feature's role is called; Aurora MySQL's have no feature.

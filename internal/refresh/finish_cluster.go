@@ -206,5 +206,11 @@ func (s *finishCluster) compare(ctx context.Context, c *rdstypes.DBCluster, prod
 		return Finished{}, err
 	}
 	here.Alarms, err = alarms.recorded(ctx, want.Alarms)
-	return Finished{Differences: compareCluster(*production, *here, why, alarms.mode)}, err
+	if want.ParameterGroup == "" {
+		want.ParameterGroup = here.ParameterGroup
+	}
+	if want.InstanceParameterGroup == "" {
+		want.InstanceParameterGroup = here.InstanceParameterGroup
+	}
+	return Finished{Differences: compareCluster(*production, want, *here, why, alarms.mode)}, err
 }

@@ -76,7 +76,13 @@ func storageType(t *string) string {
 	return "aurora"
 }
 
-// members are the cluster's instances, the writer first, the others by name.
+// scaledReader begins the names of the readers that replica auto scaling adds
+// and takes away; they are no setting (Aurora user guide, "Amazon Aurora Auto
+// Scaling with Aurora Replicas").
+const scaledReader = "application-autoscaling-"
+
+// members are the cluster's lasting instances, the writer first, the others by
+// name.
 func (r clusterReader) members(ctx context.Context, c rdstypes.DBCluster) ([]rdstypes.DBInstance, error) {
 	var all []rdstypes.DBInstance
 	pages := rds.NewDescribeDBInstancesPaginator(r.rds, &rds.DescribeDBInstancesInput{
@@ -89,6 +95,9 @@ func (r clusterReader) members(ctx context.Context, c rdstypes.DBCluster) ([]rds
 		}
 		all = append(all, page.DBInstances...)
 	}
+	all = slices.DeleteFunc(all, func(i rdstypes.DBInstance) bool {
+		return strings.HasPrefix(aws.ToString(i.DBInstanceIdentifier), scaledReader)
+	})
 	writer := ""
 	for _, m := range c.DBClusterMembers {
 		if aws.ToBool(m.IsClusterWriter) {

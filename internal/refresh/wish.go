@@ -2,6 +2,7 @@ package refresh
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/dbferry/dbferry/internal/config"
 )
@@ -72,7 +73,12 @@ func wishCluster(recorded ClusterSettings, o config.ClusterSettings) (ClusterSet
 	} {
 		override(setting, field)
 	}
-	want.DeletionProtection = o.DeletionProtection
+	want.Instances, want.DeletionProtection = o.Instances, o.DeletionProtection
+	// Empty means the engine's default, whose name is not known before.
+	want.ParameterGroup, want.InstanceParameterGroup = o.ParameterGroup, o.InstanceParameterGroup
+	if o.InstanceClass != "" {
+		want.InstanceClass = o.InstanceClass
+	}
 	want.BackupRetentionDays = int32(max(o.BackupRetentionDays, 1))
 	want.StorageType = "aurora"
 	if o.StorageType != "" {
@@ -106,6 +112,14 @@ func wishMonitoring(want *ClusterSettings, o config.ClusterSettings, override fu
 	override("enhanced monitoring", "monitoringRole")
 	if o.MonitoringRole == "" {
 		want.Monitoring.Interval = 0
+	}
+	if want.Engine == "aurora-mysql" && strings.HasPrefix(want.InstanceClass, "db.t") {
+		// These classes do not have it (Aurora user guide, "Amazon Aurora DB
+		// engine, Region, and instance class support for Performance Insights").
+		override("Performance Insights", "instanceClass")
+		override("Database Insights mode", "instanceClass")
+		want.Monitoring = Monitoring{Interval: want.Monitoring.Interval, Mode: "standard"}
+		return
 	}
 	if o.DatabaseInsights == config.InsightsAsProduction {
 		return

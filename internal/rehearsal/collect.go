@@ -1,8 +1,10 @@
 package rehearsal
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -52,7 +54,7 @@ func (s *stage) collect(ctx context.Context, t config.Target, o Outcome) (*Resul
 	}
 	r.Sites = s.sites()
 	r.Calls, r.Events = len(s.w.Journal.Calls), s.w.Kernel.Events()
-	return r, nil
+	return r, s.look()
 }
 
 // belongs says whether an execution is of the refresh's machines and time.
@@ -81,23 +83,35 @@ func execution(x states.Report) Execution {
 // Work whose end nobody looked for held nobody up and does not count.
 func criticalPath(waits []Wait) time.Duration {
 	var backup, copying, restore time.Duration
-	chain := map[string]time.Duration{}
+	chain := map[string][]Wait{}
 	for _, w := range waits {
 		if w.Finished == 0 || w.Noticed == 0 {
 			continue
 		}
-		took := w.Finished - w.Began
 		switch w.Phase {
 		case "backup":
-			backup = max(backup, took)
+			backup = max(backup, w.Finished-w.Began)
 		case "copy":
-			copying = max(copying, took)
+			copying = max(copying, w.Finished-w.Began)
 		default:
-			chain[w.Item] += took
-			restore = max(restore, chain[w.Item])
+			chain[w.Item] = append(chain[w.Item], w)
+			restore = max(restore, covered(chain[w.Item]))
 		}
 	}
 	return backup + copying + restore
+}
+
+// covered is how long at least one of the waits was going on: AWS works on the
+// instances of a cluster, or on a table's time to live, beside other things.
+func covered(waits []Wait) time.Duration {
+	sorted := slices.SortedFunc(slices.Values(waits), func(a, b Wait) int { return cmp.Compare(a.Began, b.Began) })
+	var total, end time.Duration
+	for _, w := range sorted {
+		if from := max(w.Began, end); w.Finished > from {
+			total, end = total+w.Finished-from, w.Finished
+		}
+	}
+	return total
 }
 
 // crossings are the calls by which production reaches the target, in words.

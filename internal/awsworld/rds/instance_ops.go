@@ -33,6 +33,9 @@ func (s *Service) createInstance(c *awsworld.Call, in *rds.CreateDBInstanceInput
 	if err := checkTags(spec.Tags); err != nil {
 		return nil, err
 	}
+	if spec.PerformanceInsights && cl.Engine == AuroraMySQL && strings.HasPrefix(spec.Class, "db.t") {
+		return nil, invalidCombination("Performance Insights is not supported for the DB instance class %s", spec.Class)
+	}
 	if err := s.checkMonitoring(c, spec); err != nil {
 		return nil, err
 	}
