@@ -87,3 +87,21 @@ func FuzzRestoredCluster(f *testing.F) {
 		}
 	})
 }
+
+// TestRestoredAlarm: every name fits into CloudWatch's 255 characters, and two
+// alarms never share one.
+func TestRestoredAlarm(t *testing.T) {
+	if got := RestoredAlarm("carts-202611230300-a1b2c3", "throttled"); got != "dbferry/carts-202611230300-a1b2c3/throttled" {
+		t.Error(got)
+	}
+	seen := map[string]bool{}
+	for _, restored := range []string{strings.Repeat("t", 255), strings.Repeat("t", 254) + "u"} {
+		for _, alarm := range []string{strings.Repeat("é", 120), strings.Repeat("é", 119) + "e"} {
+			got := RestoredAlarm(restored, alarm)
+			if len(got) > 255 || seen[got] || !strings.HasPrefix(got, RestoredAlarms) || strings.ToValidUTF8(got, "") != got {
+				t.Errorf("%d bytes: %s", len(got), got)
+			}
+			seen[got] = true
+		}
+	}
+}

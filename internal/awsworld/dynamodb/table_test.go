@@ -254,12 +254,17 @@ func TestUpdateTable(t *testing.T) {
 		{"on demand with units", sdk.UpdateTableInput{BillingMode: types.BillingModePayPerRequest, ProvisionedThroughput: &types.ProvisionedThroughput{ReadCapacityUnits: aws.Int64(9), WriteCapacityUnits: aws.Int64(9)}}, "ValidationException"},
 		{"provisioned without units", sdk.UpdateTableInput{BillingMode: types.BillingModeProvisioned}, "ValidationException"},
 		{"class", sdk.UpdateTableInput{TableClass: types.TableClassStandard}, "ok"},
+		{"index of nowhere", sdk.UpdateTableInput{GlobalSecondaryIndexUpdates: throughputOf("none", 3)}, "ResourceNotFoundException"},
+		{"index without units", sdk.UpdateTableInput{GlobalSecondaryIndexUpdates: throughputOf("by-owner", 0)}, "ValidationException"},
+		{"index", sdk.UpdateTableInput{GlobalSecondaryIndexUpdates: throughputOf("by-owner", 3)}, "ok"},
 		{"two things at once", sdk.UpdateTableInput{TableClass: types.TableClassStandard, BillingMode: types.BillingModePayPerRequest}, "ValidationException"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			inWorld(t, func(f fixture) {
-				f.shop(1, nil)
+				f.shop(1, func(s *dynamodb.TableSpec) {
+					s.Indexes = append(s.Indexes, dynamodb.Index{Name: "by-owner", Hash: attr("owner", types.ScalarAttributeTypeS), Read: 5, Write: 5})
+				})
 				client := f.client(prod)
 				in := c.in
 				in.TableName = name
@@ -441,4 +446,9 @@ func TestAnswersAreNotTheState(t *testing.T) {
 			t.Error(diff)
 		}
 	})
+}
+
+func throughputOf(index string, units int64) []types.GlobalSecondaryIndexUpdate {
+	return []types.GlobalSecondaryIndexUpdate{{Update: &types.UpdateGlobalSecondaryIndexAction{IndexName: &index,
+		ProvisionedThroughput: &types.ProvisionedThroughput{ReadCapacityUnits: &units, WriteCapacityUnits: &units}}}}
 }

@@ -40,6 +40,15 @@ func TestCreateInstance(t *testing.T) {
 		{"monitoring with a role of nowhere", func(_ fixture, in *sdk.CreateDBInstanceInput) {
 			in.MonitoringInterval, in.MonitoringRoleArn = aws.Int32(60), aws.String("arn:aws:iam::111111111111:role/none")
 		}, "InvalidParameterValue"},
+		{"insights", func(_ fixture, in *sdk.CreateDBInstanceInput) {
+			in.EnablePerformanceInsights, in.PerformanceInsightsRetentionPeriod = aws.Bool(true), aws.Int32(465)
+		}, "ok"},
+		{"insights for an odd time", func(_ fixture, in *sdk.CreateDBInstanceInput) {
+			in.EnablePerformanceInsights, in.PerformanceInsightsRetentionPeriod = aws.Bool(true), aws.Int32(30)
+		}, "InvalidParameterValue"},
+		{"insights in a class without them", func(_ fixture, in *sdk.CreateDBInstanceInput) {
+			in.EnablePerformanceInsights, in.DBInstanceClass = aws.Bool(true), aws.String("db.t4g.medium")
+		}, "InvalidParameterCombination"},
 		{"protection", func(_ fixture, in *sdk.CreateDBInstanceInput) { in.DeletionProtection = aws.Bool(true) }, "InvalidParameterCombination"},
 		{"password", func(_ fixture, in *sdk.CreateDBInstanceInput) { in.MasterUserPassword = aws.String("12345678") }, "InvalidParameterCombination"},
 	}
