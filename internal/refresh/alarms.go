@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"reflect"
 	"slices"
 	"strings"
 
@@ -129,17 +128,29 @@ func dimensions(list []cwtypes.Dimension) map[string]string {
 	return out
 }
 
+// recordAlarm leaves out what says the same as nothing: CloudWatch may or may
+// not fill in its defaults.
 func recordAlarm(a cwtypes.MetricAlarm) Alarm {
 	statistic := string(a.Statistic)
 	if a.ExtendedStatistic != nil {
 		statistic = *a.ExtendedStatistic
 	}
-	return Alarm{
+	out := Alarm{
 		Name: aws.ToString(a.AlarmName), Namespace: aws.ToString(a.Namespace), Metric: aws.ToString(a.MetricName), Dimensions: dimensions(a.Dimensions),
 		Statistic: statistic, Unit: string(a.Unit), Period: aws.ToInt32(a.Period), Periods: aws.ToInt32(a.EvaluationPeriods),
 		Datapoints: aws.ToInt32(a.DatapointsToAlarm), Compare: string(a.ComparisonOperator), Threshold: aws.ToFloat64(a.Threshold),
 		Missing: aws.ToString(a.TreatMissingData), LowSamples: aws.ToString(a.EvaluateLowSampleCountPercentile),
 	}
+	if out.Datapoints == out.Periods {
+		out.Datapoints = 0
+	}
+	if out.Missing == "missing" {
+		out.Missing = ""
+	}
+	if out.LowSamples == "evaluate" {
+		out.LowSamples = ""
+	}
+	return out
 }
 
 // ofTheCluster picks the alarms of a cluster and of its instances, given the
@@ -191,7 +202,8 @@ func (s alarmer) actions() []string {
 	return nil
 }
 
-// apply puts the alarms that are missing or different.
+// apply puts the alarms that are missing. One that is there was put by an
+// earlier call, whole; the comparison says if it is not as asked.
 func (s alarmer) apply(ctx context.Context, want []Alarm, tags map[string]string) (changed bool, err error) {
 	have, err := s.read(ctx, want)
 	if err != nil {
@@ -199,7 +211,7 @@ func (s alarmer) apply(ctx context.Context, want []Alarm, tags map[string]string
 	}
 	for _, a := range want {
 		a = s.here(a)
-		if is, ok := have[a.Name]; ok && s.fits(is, a) {
+		if _, ok := have[a.Name]; ok {
 			continue
 		}
 		if err := s.put(ctx, a, tags); err != nil {
@@ -208,10 +220,6 @@ func (s alarmer) apply(ctx context.Context, want []Alarm, tags map[string]string
 		changed = true
 	}
 	return changed, nil
-}
-
-func (s alarmer) fits(is cwtypes.MetricAlarm, a Alarm) bool {
-	return reflect.DeepEqual(recordAlarm(is), a) && slices.Equal(is.AlarmActions, s.actions()) && len(is.OKActions)+len(is.InsufficientDataActions) == 0
 }
 
 // read finds the restored resource's alarms by the names they must have.

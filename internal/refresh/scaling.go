@@ -165,10 +165,11 @@ func (s scaler) apply(ctx context.Context, want []ScalingTarget, tags map[string
 	return false, nil
 }
 
-// follow puts the policies of a target that are missing or different.
+// follow puts the policies of a target that are missing. One that is there was
+// put by an earlier call, whole; the comparison says if it is not as asked.
 func (s scaler) follow(ctx context.Context, t ScalingTarget, have []ScalingPolicy) (changed bool, err error) {
 	for _, p := range t.Policies {
-		if slices.Contains(have, p) {
+		if slices.ContainsFunc(have, func(h ScalingPolicy) bool { return h.Name == p.Name }) {
 			continue
 		}
 		if err := s.put(ctx, t, p); err != nil {
