@@ -3,12 +3,13 @@ package rehearsal
 import (
 	"fmt"
 
+	"github.com/dbferry/dbferry/internal/config"
 	"github.com/dbferry/dbferry/internal/refresh"
 )
 
 // differences are those that the candidate's record names; none without one.
-func (s *stage) differences(refreshID string) ([]Difference, error) {
-	raw, ok := s.s3.Object(s.config.Place(s.target).Ledger(), refresh.CandidateKey(refreshID))
+func (s *stage) differences(t config.Target, refreshID string) ([]Difference, error) {
+	raw, ok := s.s3.Object(s.config.Place(t).Ledger(), refresh.CandidateKey(refreshID))
 	if !ok {
 		return nil, nil
 	}

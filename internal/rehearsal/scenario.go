@@ -1,13 +1,10 @@
 package rehearsal
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"path/filepath"
 	"time"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/dbferry/dbferry/internal/awsworld"
 	"github.com/dbferry/dbferry/internal/awsworld/events"
@@ -43,9 +40,6 @@ type Scenario struct {
 	// Tables, when positive, is how many DynamoDB tables production has.
 	Tables int
 	Seed   uint64
-	// Look is called when all has ended, with clients that may see everything
-	// in an account.
-	Look func(ctx context.Context, as func(account string) aws.Config) error
 
 	// Speed is simulated seconds per real second; 0 is as fast as possible. It
 	// needs Sleep, which pauses for a real duration.

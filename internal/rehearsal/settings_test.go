@@ -3,13 +3,11 @@ package rehearsal_test
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	aas "github.com/aws/aws-sdk-go-v2/service/applicationautoscaling"
@@ -23,6 +21,7 @@ import (
 	"github.com/dbferry/dbferry/internal/config"
 	"github.com/dbferry/dbferry/internal/golden"
 	"github.com/dbferry/dbferry/internal/ground"
+	"github.com/dbferry/dbferry/internal/refresh"
 	"github.com/dbferry/dbferry/internal/rehearsal"
 )
 
@@ -34,34 +33,12 @@ const (
 	importRole        = "arn:aws:iam::222222222222:role/staging-import"
 )
 
-// settled is the assembly of a configuration whose target overrides much, made
-// once for all tests of settings.
-var settled = sync.OnceValues(func() (string, error) {
-	raw, err := os.ReadFile(root + "/dbferry.json")
-	if err != nil {
-		return "", err
-	}
-	var c config.Config
-	if err := json.Unmarshal(raw, &c); err != nil {
-		return "", err
-	}
+// manySettings is a data set of both engines whose target overrides much.
+func manySettings(c *config.Config) {
 	c.DataSet.Clusters = append(c.DataSet.Clusters, config.Selector{ID: "ledger-pg"})
 	c.DataSet.Tables = []config.Selector{{ID: "shop-carts"}, {ID: "shop-audit"}, {ID: "shop-sessions"}}
 	overrideSettings(&c.Targets[0])
-	dir := filepath.Join(filepath.Dir(assembly), "settings")
-	file := filepath.Join(dir, "dbferry.json")
-	if raw, err = json.Marshal(c); err != nil {
-		return "", err
-	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return "", err
-	}
-	if err := os.WriteFile(file, raw, 0o644); err != nil {
-		return "", err
-	}
-	out := filepath.Join(dir, "cdk.out")
-	return out, synthesise(out, `CDK_CONTEXT_JSON={"config":"`+file+`"}`)
-})
+}
 
 func overrideSettings(t *config.Target) {
 	shop := &t.Clusters[0]
@@ -112,21 +89,6 @@ func rich(t *testing.T, dir string) *ground.Ground {
 	return &g
 }
 
-// runSettings rehearses on the rich ground.
-func runSettings(t *testing.T, sc rehearsal.Scenario) *rehearsal.Result {
-	t.Helper()
-	dir, err := settled()
-	if err != nil {
-		t.Fatal(err)
-	}
-	sc.Assembly, sc.Ground = dir, rich(t, dir)
-	r := run(t, sc)
-	if r.Verdict != rehearsal.VerdictSucceeded {
-		t.Fatalf("verdict %s: %s", r.Verdict, r.Cause)
-	}
-	return r
-}
-
 // seen is the target as it is after a refresh, in words.
 type seen struct {
 	Clusters map[string]map[string]string
@@ -135,17 +97,49 @@ type seen struct {
 	Alarms   []string
 }
 
-func look(t *testing.T, faults []awsworld.Fault) (seen, *rehearsal.Result) {
+// look refreshes the target on the rich ground, and looks at what came of it.
+func look(t *testing.T, dir string, faults []awsworld.Fault) (seen, *rehearsal.Result) {
 	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	defer cancel()
+	r, err := rehearsal.Open(ctx, rehearsal.Scenario{Assembly: dir, Ground: rich(t, dir), Faults: faults})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
 	var s seen
-	r := runSettings(t, rehearsal.Scenario{Faults: faults, Look: func(ctx context.Context, as func(string) aws.Config) error {
-		return s.look(ctx, as(stagingAccount))
-	}})
-	return s, r
+	var end rehearsal.Outcome
+	err = r.Play(ctx, func(o *rehearsal.Operator) error {
+		var err error
+		if end, err = o.Refresh("staging", refresh.BackupInput{}); err != nil {
+			return err
+		}
+		return s.look(ctx, o.AWS(stagingAccount))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	result, err := r.Collect(ctx, end)
+	if err != nil || result.Verdict != rehearsal.VerdictSucceeded {
+		t.Fatalf("%v, %+v", err, result)
+	}
+	return s, result
 }
 
-func TestSettingsArrive(t *testing.T) {
-	s, r := look(t, nil)
+func TestSettings(t *testing.T) {
+	dir := variant(t, manySettings)
+	clean, r := look(t, dir, nil)
+	arrived(t, clean, r)
+	heal(t, dir, clean)
+}
+
+// arrived is what production has and the target wants, and nothing else.
+func arrived(t *testing.T, s seen, r *rehearsal.Result) {
+	t.Helper()
 	id := r.RefreshID
 	want := seen{
 		Clusters: map[string]map[string]string{
@@ -347,11 +341,11 @@ func (s *seen) alarms(ctx context.Context, client *cloudwatch.Client) error {
 	return nil
 }
 
-// TestSettingsHeal: faults at the calls that read and give settings cost time
-// only. Several at once, since each run takes a while.
-func TestSettingsHeal(t *testing.T) {
+// heal: faults at the calls that read and give settings cost time only. Several
+// at once, since each run takes a while.
+func heal(t *testing.T, dir string, clean seen) {
+	t.Helper()
 	const cluster, table = "staging-restore/cluster/Finish the cluster (cluster)/", "staging-restore/table/Finish the table (table)/"
-	clean, _ := look(t, nil)
 	for name, sites := range map[string][]string{
 		"replies lost": {
 			cluster + "RDS.AddRoleToDBCluster=lost", cluster + "RDS.ModifyDBCluster=lost", cluster + "CloudWatch.PutMetricAlarm=lost",
@@ -371,7 +365,7 @@ func TestSettingsHeal(t *testing.T) {
 			for _, site := range sites {
 				faults = append(faults, fault(t, site)...)
 			}
-			s, r := look(t, faults)
+			s, r := look(t, dir, faults)
 			if diff := cmp.Diff(clean, s); diff != "" {
 				t.Error("not the same as without the faults:\n" + diff)
 			}
