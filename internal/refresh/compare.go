@@ -20,6 +20,9 @@ type Difference struct {
 // Finished is the fact that finish-cluster and finish-table leave.
 type Finished struct {
 	Differences []Difference `json:"differences,omitempty"`
+	// Carried names the settings that a restore loses and that are here as in
+	// production again.
+	Carried []string `json:"carried,omitempty"`
 }
 
 // configured begins the reason of every difference that the target's own
@@ -35,11 +38,20 @@ type comparison[T any] struct {
 	production, want, here T
 	why                    map[string]string // by setting
 	rows                   []Difference
+	carried                []string
 }
+
+// usual are values that say that a setting is not used, and settings that a
+// restore brings along or that are no setting of the source.
+var usual = []string{"off", "none", "STANDARD", "standard", "aurora"}
+var brought = []string{"billing mode", "engine version", "port", "instance class", "instances", "cluster parameter group", "instance parameter group"}
 
 func (c *comparison[T]) row(setting string, value func(T) string) {
 	p, w, h := value(c.production), value(c.want), value(c.here)
 	if p == h {
+		if !slices.Contains(usual, p) && !slices.Contains(brought, setting) {
+			c.carried = append(c.carried, setting)
+		}
 		return
 	}
 	why := c.why[setting]
@@ -96,9 +108,9 @@ func (c *comparison[T]) alarms(of func(T) []Alarm, mode string) {
 }
 
 // result puts what nobody asked for first: it is what a person must read.
-func (c *comparison[T]) result() []Difference {
+func (c *comparison[T]) result() Finished {
 	slices.SortStableFunc(c.rows, func(a, b Difference) int { return rank(a) - rank(b) })
-	return c.rows
+	return Finished{Differences: c.rows, Carried: c.carried}
 }
 
 func rank(d Difference) int {
@@ -126,7 +138,7 @@ func orOff(v string) string {
 }
 
 // compareTable names what is not as in production.
-func compareTable(production, want, here TableSettings, why map[string]string, alarms string) []Difference {
+func compareTable(production, want, here TableSettings, why map[string]string, alarms string) Finished {
 	type S = TableSettings
 	c := comparison[S]{production: production, want: want, here: here, why: why}
 	c.row("billing mode", func(s S) string { return map[bool]string{true: "on demand", false: "provisioned"}[s.OnDemand] })
@@ -150,7 +162,7 @@ func recovery(s TableSettings) string {
 }
 
 // compareCluster names what is not as in production.
-func compareCluster(production, want, here ClusterSettings, why map[string]string, alarms string) []Difference {
+func compareCluster(production, want, here ClusterSettings, why map[string]string, alarms string) Finished {
 	type S = ClusterSettings
 	c := comparison[S]{production: production, want: want, here: here, why: why}
 	for _, r := range []struct {

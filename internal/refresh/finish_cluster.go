@@ -212,5 +212,5 @@ func (s *finishCluster) compare(ctx context.Context, c *rdstypes.DBCluster, prod
 	if want.InstanceParameterGroup == "" {
 		want.InstanceParameterGroup = here.InstanceParameterGroup
 	}
-	return Finished{Differences: compareCluster(*production, want, *here, why, alarms.mode)}, err
+	return compareCluster(*production, want, *here, why, alarms.mode), err
 }

@@ -67,7 +67,7 @@ func (s *finishTable) compare(ctx context.Context, name string, production *Tabl
 		return Finished{}, err
 	}
 	here.Alarms, err = alarms.recorded(ctx, want.Alarms)
-	return Finished{Differences: compareTable(*production, want, *here, why, alarms.mode)}, err
+	return compareTable(*production, want, *here, why, alarms.mode), err
 }
 
 // apply makes the first setting that differs as wished; changed says that it

@@ -32,6 +32,7 @@ type CandidateItem struct {
 	Name        string       `json:"name"` // in the target
 	CutOff      CutOff       `json:"cutOff"`
 	Differences []Difference `json:"differences,omitempty"`
+	Carried     []string     `json:"carried,omitempty"` // settings that a restore loses, as in production again
 }
 
 // ParseCandidate reads the record of a candidate; CandidateKey is its key in the
@@ -105,7 +106,7 @@ func (s *recordCandidate) judge(ctx context.Context, p Plan) (Candidate, error) 
 			missing = append(missing, s.why(ctx, p.RefreshID, it.Kind, it.ID))
 			continue
 		}
-		c.Items = append(c.Items, CandidateItem{Kind: it.Kind, Source: it.ID, Name: restoredName(it, p.RefreshID), CutOff: m.CutOff, Differences: fin.Differences})
+		c.Items = append(c.Items, CandidateItem{Kind: it.Kind, Source: it.ID, Name: restoredName(it, p.RefreshID), CutOff: m.CutOff, Differences: fin.Differences, Carried: fin.Carried})
 		c.CutOff = span(c.CutOff, m.CutOff)
 	}
 	if len(missing) > 0 {

@@ -57,7 +57,7 @@ func TestTableAsWished(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			want, why := wishTable(provisioned(), c.over)
-			if diff := cmp.Diff(c.want, lines(compareTable(provisioned(), want, want, why, c.over.Alarms))); diff != "" {
+			if diff := cmp.Diff(c.want, lines(compareTable(provisioned(), want, want, why, c.over.Alarms).Differences)); diff != "" {
 				t.Error(diff)
 			}
 		})
@@ -84,7 +84,7 @@ func TestTableNotAsWished(t *testing.T) {
 			want, why := wishTable(provisioned(), over)
 			here := want
 			c.change(&here)
-			if got := lines(compareTable(provisioned(), want, here, why, "")); got[0] != c.want+" ("+unplanned+")" {
+			if got := lines(compareTable(provisioned(), want, here, why, "").Differences); got[0] != c.want+" ("+unplanned+")" {
 				t.Errorf("first is %q", got[0])
 			}
 		})
@@ -135,7 +135,7 @@ func TestClusterWish(t *testing.T) {
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Error(diff)
 			}
-			for _, d := range compareCluster(aurora(), got, got, why, c.over.Alarms) {
+			for _, d := range compareCluster(aurora(), got, got, why, c.over.Alarms).Differences {
 				if d.Why == unplanned {
 					t.Errorf("a wish without a reason: %+v", d)
 				}
@@ -198,6 +198,14 @@ func TestTellDifferences(t *testing.T) {
 func TestKeepable(t *testing.T) {
 	got := keepable(map[string]string{"team": "shop", "aws:cloudformation:stack-name": "x", "dbferry:owner": "dbferry", "key": "arn:aws:kms:eu-west-1:111111111111:key/x"})
 	if diff := cmp.Diff(map[string]string{"team": "shop"}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestCarried(t *testing.T) {
+	want, why := wishTable(provisioned(), config.TableSettings{MaxCapacity: 100})
+	got := compareTable(provisioned(), want, want, why, "").Carried
+	if diff := cmp.Diff([]string{"time to live", "point-in-time recovery", "stream", "tag team", "auto scaling of write capacity of index by-owner", "alarm throttled"}, got); diff != "" {
 		t.Error(diff)
 	}
 }

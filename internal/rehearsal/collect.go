@@ -32,8 +32,7 @@ func (s *stage) collect(ctx context.Context, t config.Target, o Outcome) (*Resul
 	if err := s.prove(ctx, t, o, r); err != nil {
 		return nil, err
 	}
-	var err error
-	if r.Differences, err = s.differences(t, r.RefreshID); err != nil {
+	if err := s.compared(t, r); err != nil {
 		return nil, err
 	}
 	for _, w := range s.w.Waits.All() {

@@ -7,21 +7,24 @@ import (
 	"github.com/dbferry/dbferry/internal/refresh"
 )
 
-// differences are those that the candidate's record names; none without one.
-func (s *stage) differences(t config.Target, refreshID string) ([]Difference, error) {
-	raw, ok := s.s3.Object(s.config.Place(t).Ledger(), refresh.CandidateKey(refreshID))
+// compared takes from the candidate's record what differs and what does not;
+// without one there is nothing to take.
+func (s *stage) compared(t config.Target, r *Result) error {
+	raw, ok := s.s3.Object(s.config.Place(t).Ledger(), refresh.CandidateKey(r.RefreshID))
 	if !ok {
-		return nil, nil
+		return nil
 	}
 	c, err := refresh.ParseCandidate(raw)
 	if err != nil {
-		return nil, fmt.Errorf("the candidate that was recorded: %w", err)
+		return fmt.Errorf("the candidate that was recorded: %w", err)
 	}
-	var out []Difference
 	for _, it := range c.Items {
+		if len(it.Carried) > 0 {
+			r.Carried = append(r.Carried, Carried{it.Source, it.Carried})
+		}
 		for _, d := range it.Differences {
-			out = append(out, Difference{it.Source, d.Setting, d.Production, d.Here, d.Why})
+			r.Differences = append(r.Differences, Difference{it.Source, d.Setting, d.Production, d.Here, d.Why})
 		}
 	}
-	return out, nil
+	return nil
 }

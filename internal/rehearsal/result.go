@@ -15,6 +15,7 @@ type Result struct {
 	Executions  []Execution
 	Items       []Item
 	Differences []Difference // settings that are not as in production
+	Carried     []Carried    // settings that are as in production again
 	Waits       []Wait
 	Border      []Crossing
 	Denials     []Denial
@@ -70,6 +71,13 @@ type CutOff struct {
 	Kind      string // "cluster" or "table"
 	NotBefore time.Time
 	NotAfter  time.Time
+}
+
+// Carried are the settings of one item that a restore loses and that are as in
+// production again.
+type Carried struct {
+	Item     string
+	Settings []string
 }
 
 // Difference is one setting of a restored cluster or table that is not as in

@@ -12,22 +12,23 @@ import (
 // JSON keys are a contract: programs and benchmarks read them. Times are
 // simulated seconds since the start.
 type result struct {
-	Target              string       `json:"target"`
-	Verdict             string       `json:"verdict"`
-	Cause               string       `json:"cause,omitempty"`
-	RefreshID           string       `json:"refreshId"`
-	Executions          []execution  `json:"executions"`
-	Items               []item       `json:"items"`
-	Differences         []difference `json:"differences"`
-	Waits               []wait       `json:"waits"`
-	CutOffs             []cutOff     `json:"cutOffs"`
-	CutOffSpreadSeconds float64      `json:"cutOffSpreadSeconds"`
-	DataAgeSeconds      float64      `json:"dataAgeSeconds"`
-	Denials             []denial     `json:"denials"`
-	CriticalPathSeconds float64      `json:"criticalPathSeconds"`
-	SimulatedSeconds    float64      `json:"simulatedSeconds"`
-	Permissions         permissions  `json:"permissions"`
-	SecretsLeaked       int          `json:"secretsLeaked"`
+	Target              string        `json:"target"`
+	Verdict             string        `json:"verdict"`
+	Cause               string        `json:"cause,omitempty"`
+	RefreshID           string        `json:"refreshId"`
+	Executions          []execution   `json:"executions"`
+	Items               []item        `json:"items"`
+	Differences         []difference  `json:"differences"`
+	Carried             []carriedOver `json:"carried"`
+	Waits               []wait        `json:"waits"`
+	CutOffs             []cutOff      `json:"cutOffs"`
+	CutOffSpreadSeconds float64       `json:"cutOffSpreadSeconds"`
+	DataAgeSeconds      float64       `json:"dataAgeSeconds"`
+	Denials             []denial      `json:"denials"`
+	CriticalPathSeconds float64       `json:"criticalPathSeconds"`
+	SimulatedSeconds    float64       `json:"simulatedSeconds"`
+	Permissions         permissions   `json:"permissions"`
+	SecretsLeaked       int           `json:"secretsLeaked"`
 }
 
 type execution struct {
@@ -48,6 +49,11 @@ type item struct {
 	RowsTarget     int    `json:"rowsTarget"`
 	ChecksumSource string `json:"checksumSource"`
 	ChecksumTarget string `json:"checksumTarget"`
+}
+
+type carriedOver struct {
+	Item     string   `json:"item"`
+	Settings []string `json:"settings"`
 }
 
 type difference struct {
@@ -109,7 +115,7 @@ func JSON(results []*rehearsal.Result) ([]byte, error) {
 func render(r *rehearsal.Result) result {
 	out := result{
 		Target: r.Target, Verdict: r.Verdict, Cause: r.Cause, RefreshID: r.RefreshID,
-		Executions: []execution{}, Items: []item{}, Differences: []difference{}, Waits: []wait{}, CutOffs: []cutOff{}, Denials: []denial{},
+		Executions: []execution{}, Items: []item{}, Differences: []difference{}, Carried: []carriedOver{}, Waits: []wait{}, CutOffs: []cutOff{}, Denials: []denial{},
 		CutOffSpreadSeconds: seconds(r.CutOffSpread), DataAgeSeconds: seconds(r.DataAge),
 		CriticalPathSeconds: seconds(r.CriticalPath), SimulatedSeconds: seconds(r.Duration),
 		Permissions:   permissions{Granted: r.Permissions.Granted, Used: r.Permissions.Used, Unused: r.Permissions.Unused},
@@ -126,6 +132,9 @@ func render(r *rehearsal.Result) result {
 	}
 	for _, d := range r.Differences {
 		out.Differences = append(out.Differences, difference(d))
+	}
+	for _, c := range r.Carried {
+		out.Carried = append(out.Carried, carriedOver(c))
 	}
 	for _, w := range r.Waits {
 		one := wait{What: w.What, FinishedAt: seconds(w.Finished)}

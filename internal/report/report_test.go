@@ -16,7 +16,8 @@ func good() *rehearsal.Result {
 			{Machine: "production-backup", Account: "production", Status: "SUCCEEDED", Events: 60, Transitions: 200, Duration: 70 * time.Minute, Path: []string{"Check the ground", "Done"}},
 			{Machine: "staging-restore", Account: "staging", Status: "SUCCEEDED", Events: 50, Transitions: 150, Duration: 40 * time.Minute, Path: []string{"Verify the manifest", "Done"}},
 		},
-		Items: []rehearsal.Item{{Source: "shop-orders/shop.orders", Kind: "cluster", Target: "shop-orders-x/shop.orders", RowsSource: 3, RowsTarget: 3, ChecksumSource: "a", ChecksumTarget: "a"}},
+		Items:   []rehearsal.Item{{Source: "shop-orders/shop.orders", Kind: "cluster", Target: "shop-orders-x/shop.orders", RowsSource: 3, RowsTarget: 3, ChecksumSource: "a", ChecksumTarget: "a"}},
+		Carried: []rehearsal.Carried{{Item: "shop-carts", Settings: []string{"time to live", "auto scaling of read capacity"}}},
 		Differences: []rehearsal.Difference{
 			{Item: "shop-orders", Setting: "backup retention", Production: "7 days", Here: "1 day", Why: "configured: clusters[].backupRetentionDays"},
 			{Item: "shop-carts", Setting: "resource policy", Production: "present", Here: "none", Why: "it names production's principals"},

@@ -18,6 +18,7 @@ func Screen(w io.Writer, r *rehearsal.Result, details bool) {
 	border(w, r)
 	items(w, r)
 	cutOffs(w, r)
+	carried(w, r, details)
 	differences(w, r, details)
 	denials(w, r)
 	verdict(w, r)
@@ -111,11 +112,28 @@ func cutOffs(w io.Writer, r *rehearsal.Result) {
 	fmt.Fprintln(w)
 }
 
-// shownDifferences is how many differences stand on the screen without details.
+// carried shows which settings that a restore loses are there again.
+func carried(w io.Writer, r *rehearsal.Result, all bool) {
+	list := r.Carried
+	if !all {
+		list = list[:min(len(list), shownDifferences)]
+	}
+	for _, c := range list {
+		fmt.Fprintf(w, "%s, as in production again: %s\n", c.Item, strings.Join(c.Settings, ", "))
+	}
+	if more := len(r.Carried) - len(list); more > 0 {
+		fmt.Fprintf(w, "and of %d more items, with --details or --json\n", more)
+	}
+	if len(list) > 0 {
+		fmt.Fprintln(w)
+	}
+}
+
+// shownDifferences is how many lines of either list stand on the screen without
+// details.
 const shownDifferences = 6
 
-// differences shows which settings are not as in production. All others of what
-// a restore loses were put back, and compared.
+// differences shows which settings are not as in production, and why.
 func differences(w io.Writer, r *rehearsal.Result, all bool) {
 	if len(r.Differences) == 0 {
 		return
