@@ -52,6 +52,7 @@ func (g grants) stagingReady(t config.Target, vaultKey string) []statement {
 	out := []statement{
 		allow("PublishReady", []string{"s3:PutObject"}, objects(g.Inbox(), names.ReadyKey)),
 		allow("ServiceLinkedRoles", []string{"iam:GetRole"}, g.serviceLinkedRoles()...),
+		allow("RestoreRole", []string{"iam:GetRole"}, g.RoleARN(names.RestoreRole)),
 		regionSettings(),
 		allow("OwnVault", []string{"backup:DescribeBackupVault", "backup:GetBackupVaultAccessPolicy"}, g.VaultARN()),
 		allow("VaultKey", []string{"kms:DescribeKey"}, vaultKey),
@@ -59,6 +60,10 @@ func (g grants) stagingReady(t config.Target, vaultKey string) []statement {
 		allow("ClusterParameterGroups", []string{"rds:DescribeDBClusterParameterGroups"}, g.arn("rds", "cluster-pg:*")),
 		allow("InstanceParameterGroups", []string{"rds:DescribeDBParameterGroups"}, g.arn("rds", "pg:*")),
 		anything("Quotas", noResourceType, "rds:DescribeAccountAttributes"),
+		anything("Offers", noResourceType, "rds:DescribeDBEngineVersions", "rds:DescribeOrderableDBInstanceOptions"),
+	}
+	if t.Bus == "default" {
+		out = append(out, anything("BusRules", noResourceType, "events:ListRules"))
 	}
 	if s := g.secrets(configuredSecrets(t)); len(s) > 0 {
 		out = append(out, allow("SecretsExist", []string{"secretsmanager:DescribeSecret"}, s...))
