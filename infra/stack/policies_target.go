@@ -43,9 +43,13 @@ func configuredSecrets(t config.Target) []string {
 }
 
 // serviceLinkedRoles must exist before the first copy and restore: AWS Backup's
-// does the copying, RDS's belongs to every cluster.
+// does the copying, RDS's belongs to every cluster. IAM knows no path of a role
+// that does not exist, so their names stand without one too.
 func (g grants) serviceLinkedRoles() []string {
-	return []string{g.RoleARN(names.BackupServiceLinkedRole), g.RoleARN("aws-service-role/rds.amazonaws.com/AWSServiceRoleForRDS")}
+	return []string{
+		g.RoleARN(names.BackupServiceLinkedRole), g.RoleARN("aws-service-role/rds.amazonaws.com/AWSServiceRoleForRDS"),
+		g.RoleARN("AWSServiceRoleForBackup"), g.RoleARN("AWSServiceRoleForRDS"),
+	}
 }
 
 func (g grants) stagingReady(t config.Target, vaultKey string) []statement {

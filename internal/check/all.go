@@ -9,7 +9,7 @@ import (
 func All() []Check {
 	all := []Check{
 		auroraOptIn, backupRole, busRules, clusterAvailable, clusterEncrypted, clusterEngine, clusterExists, clusterIdle,
-		clusterKeyAdmitsBackup, clusterKeyAdmitsTarget, clusterKeyCustomer, clusterKeyEnabled, clusterKeyNotAWSOwned, clusterNameFits, clusterQuota,
+		clusterKeyAdmitsBackup, clusterKeyAdmitsTarget, clusterKeyCustomer, clusterKeyEnabled, clusterKeyNotAWSOwned, clusterQuota,
 		clusterSettings, clusterTags, configurationFilledIn, crossAccountBackup, dynamoAdvanced, dynamoOptIn, endpointsReachable,
 		engineVersionOffered, instanceClassOffered, instanceQuota, parameterGroupFamily, parameterGroups, productionOrganization, productionVault,
 		productionVaultAdmitsTarget, productionVaultKey, productionVaultLock, readyAgrees, readyClean, readyFresh, readyPresent, restoreRole,

@@ -15,6 +15,9 @@ func idle(f Facts, name, arn string) Finding {
 		if j.ResourceARN != arn {
 			continue
 		}
+		if j.Own {
+			return unproved(name, j.Kind+" job "+j.ID+" of another refresh of dbferry is "+j.State+"; the locks decide whether this one may begin")
+		}
 		by := ""
 		if j.Plan != "" {
 			by = " of backup plan " + j.Plan

@@ -137,6 +137,7 @@ type KeyFacts struct {
 type JobFacts struct {
 	Kind, ID, ResourceARN, State string // Kind: "backup" or "copy"
 	Plan                         string // the backup plan that began it; empty: nobody's
+	Own                          bool   // of a refresh of dbferry, which the locks keep apart
 }
 
 // RoleFacts are a role and who may assume it.

@@ -56,5 +56,6 @@ resource, one of four things:
 
 Policies (of keys, vaults and roles) are evaluated with their conditions, by the same code as in the rehearsal; what a service control policy forbids, only
 AWS's answer shows. Not asked, because it cannot be known beforehand or not with little permission: whether security groups and function subnets exist (no
-step may look into EC2), free addresses in subnets, the quota of DynamoDB tables, and whether a restored name is free (it holds the id of a refresh that does not exist yet).
+step may look into EC2), free addresses in subnets, the quota of DynamoDB tables, and whether a restored name is free (it holds the id of a refresh that does not exist yet; a stranger's resource of that name
+ends the restore in Ferry.NameTaken). Restored names fit into 63 and 255 characters by the way they are made.
 `

@@ -71,6 +71,7 @@ type ServingCluster struct {
 	Engine         string   `json:"engine"`
 	SubnetGroup    string   `json:"subnetGroup"`
 	SecurityGroups []string `json:"securityGroups"`
+	Class          string   `json:"class,omitempty"` // of its one instance; empty: none
 }
 
 // Subnet is a subnet of a VPC.

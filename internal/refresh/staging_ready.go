@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
-	"fmt"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -61,13 +59,10 @@ func (s *stagingReady) do(ctx context.Context) ([]byte, error) {
 // ledgerAnswers reads an object that need not exist, to prove that S3 is
 // reached.
 func (s *stagingReady) ledgerAnswers(ctx context.Context, f *check.Facts) error {
-	bounded, cancel := context.WithTimeout(ctx, dbconn.Timeout)
-	defer cancel()
-	_, _, _, err := s.ledger.Bytes(bounded, names.ReadyKey)
-	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
-		f.Endpoints["S3"] = fmt.Sprintf("its API did not answer within %s from the function subnets", dbconn.Timeout)
-		return nil
-	}
-	f.Endpoints["S3"] = ""
+	late, err := survey.Within(ctx, s.Now, dbconn.Timeout, func(ctx context.Context) error {
+		_, _, _, err := s.ledger.Bytes(ctx, names.ReadyKey)
+		return err
+	})
+	f.Endpoints["S3"] = late
 	return err
 }

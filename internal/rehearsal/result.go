@@ -3,7 +3,11 @@
 // program reads of a Result is made by internal/report.
 package rehearsal
 
-import "time"
+import (
+	"time"
+
+	"github.com/dbferry/dbferry/internal/check"
+)
 
 // Result is how a rehearsal ended, and everything that a report needs.
 type Result struct {
@@ -15,6 +19,7 @@ type Result struct {
 	Executions []Execution
 	Items      []Item
 	Waits      []Wait
+	Preflight  check.Report // what check-ground found, and what the target's ready.json says beside its problems
 	Border     []Crossing
 	Denials    []Denial
 

@@ -99,6 +99,12 @@ func (s *stage) troubleIn(a ground.Account) error {
 		if err := s.rds.PutServing(a.ID, rds.ClusterSpec{ID: c.ID, Engine: c.Engine, SubnetGroup: c.SubnetGroup, SecurityGroups: c.SecurityGroups}); err != nil {
 			return err
 		}
+		if c.Class == "" {
+			continue
+		}
+		if err := s.rds.PutInstance(a.ID, rds.InstanceSpec{ID: c.ID + "-1", Cluster: c.ID, Class: c.Class}); err != nil {
+			return err
+		}
 	}
 	return nil
 }

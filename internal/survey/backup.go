@@ -78,7 +78,7 @@ func (v *visit) jobs(ctx context.Context) error {
 				return fault.AWS("list the backup jobs", v.here.Account, err)
 			}
 			for _, j := range page.BackupJobs {
-				v.job("backup", aws.ToString(j.BackupJobId), aws.ToString(j.ResourceArn), string(j.State), j.CreatedBy)
+				v.job(check.JobFacts{Kind: "backup", ID: aws.ToString(j.BackupJobId), ResourceARN: aws.ToString(j.ResourceArn), State: string(j.State)}, j.IamRoleArn, j.CreatedBy)
 			}
 		}
 	}
@@ -90,15 +90,15 @@ func (v *visit) jobs(ctx context.Context) error {
 				return fault.AWS("list the copy jobs", v.here.Account, err)
 			}
 			for _, j := range page.CopyJobs {
-				v.job("copy", aws.ToString(j.CopyJobId), aws.ToString(j.ResourceArn), string(j.State), j.CreatedBy)
+				v.job(check.JobFacts{Kind: "copy", ID: aws.ToString(j.CopyJobId), ResourceARN: aws.ToString(j.ResourceArn), State: string(j.State)}, j.IamRoleArn, j.CreatedBy)
 			}
 		}
 	}
 	return nil
 }
 
-func (v *visit) job(kind, id, resource, state string, by *backuptypes.RecoveryPointCreator) {
-	j := check.JobFacts{Kind: kind, ID: id, ResourceARN: resource, State: state}
+func (v *visit) job(j check.JobFacts, role *string, by *backuptypes.RecoveryPointCreator) {
+	j.Own = aws.ToString(role) == v.here.RoleARN(names.BackupRole)
 	if by != nil {
 		j.Plan = aws.ToString(by.BackupPlanId)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 )
 
 // bounded asks a question. Where a first answer must come in time, the first
@@ -19,16 +20,26 @@ func (v *visit) bounded(ctx context.Context, q question) error {
 		v.f.Unread[q.source] = seen
 		return nil
 	}
-	first, cancel := context.WithTimeout(ctx, v.Bound)
-	err := q.find(first)
-	cancel()
-	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
-		v.f.Endpoints[q.api] = fmt.Sprintf("its API did not answer within %s from the function subnets", v.Bound)
-		v.f.Unread[q.source] = v.f.Endpoints[q.api]
+	late, err := Within(ctx, v.now, v.Bound, q.find)
+	v.f.Endpoints[q.api] = late
+	if late != "" {
+		v.f.Unread[q.source] = late
 		return nil
 	}
-	v.f.Endpoints[q.api] = ""
 	return v.note(q.source, err)
+}
+
+// Within cuts a first question off after a while; late says so. An answer that
+// comes too late counts as none.
+func Within(ctx context.Context, now func() time.Time, bound time.Duration, find func(context.Context) error) (late string, err error) {
+	began := now()
+	first, cancel := context.WithTimeout(ctx, bound)
+	defer cancel()
+	err = find(first)
+	if ctx.Err() == nil && (errors.Is(err, context.DeadlineExceeded) || now().Sub(began) > bound) {
+		return fmt.Sprintf("its API did not answer within %s from the function subnets", bound), nil
+	}
+	return "", err
 }
 
 // reason is the innermost text of an error: what AWS said.
