@@ -28,7 +28,7 @@ func keyPolicy(statements []keypolicy.Statement) string {
 }
 
 // sound is a ground on which every check passes.
-func sound(t *testing.T) Facts {
+func sound(t testing.TB) Facts {
 	t.Helper()
 	c, err := config.Load("../../dbferry.json")
 	if err != nil {
