@@ -38,7 +38,7 @@ bench: ## benchmarks
 	$(GO) test -run '^$$' -bench . ./internal/...
 
 golden: ## write the golden files of packages that have some
-	$(GO) test ./infra/stack ./internal/report ./internal/keypolicy ./internal/rehearsal ./internal/ground ./internal/template -update
+	$(GO) test ./infra/stack ./internal/report ./internal/keypolicy ./internal/check ./internal/rehearsal ./internal/ground ./internal/template -update
 
 synth: ## synthesise the templates with the real functions, into cdk.out
 	npx cdk synth --quiet

@@ -37,8 +37,11 @@ func (g grants) checkGround(c config.Config) []statement {
 		g.lookAtClusters(),
 		anything("ListTables", noResourceType, "dynamodb:ListTables"),
 		allow("LookAtTables", []string{"dynamodb:DescribeTable", "dynamodb:ListTagsOfResource"}, g.tables()),
-		allow("LookAtKeys", []string{"kms:DescribeKey"}, g.arn("kms", "key/*")),
+		allow("LookAtKeys", []string{"kms:DescribeKey", "kms:GetKeyPolicy"}, g.arn("kms", "key/*")),
 		regionSettings(),
+		anything("UnfinishedJobs", noResourceType, "backup:ListBackupJobs", "backup:ListCopyJobs"),
+		allow("BackupRole", []string{"iam:GetRole"}, g.RoleARN(names.BackupRole)),
+		anything("OwnOrganization", noResourceType, "organizations:DescribeOrganization"),
 		allow("OwnVault", []string{"backup:DescribeBackupVault"}, g.VaultARN()),
 		anything("ClusterSizes", "metrics have no resource type; datasets do not hold AWS's own metrics (Service Authorization Reference)", "cloudwatch:GetMetricData"),
 		// Without names the call touches every alarm: CloudWatch cannot look for those of a resource.

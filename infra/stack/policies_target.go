@@ -43,15 +43,20 @@ func configuredSecrets(t config.Target) []string {
 }
 
 // serviceLinkedRoles must exist before the first copy and restore: AWS Backup's
-// does the copying, RDS's belongs to every cluster.
+// does the copying, RDS's belongs to every cluster. IAM knows no path of a role
+// that does not exist, so their names stand without one too.
 func (g grants) serviceLinkedRoles() []string {
-	return []string{g.RoleARN(names.BackupServiceLinkedRole), g.RoleARN("aws-service-role/rds.amazonaws.com/AWSServiceRoleForRDS")}
+	return []string{
+		g.RoleARN(names.BackupServiceLinkedRole), g.RoleARN("aws-service-role/rds.amazonaws.com/AWSServiceRoleForRDS"),
+		g.RoleARN("AWSServiceRoleForBackup"), g.RoleARN("AWSServiceRoleForRDS"),
+	}
 }
 
 func (g grants) stagingReady(t config.Target, vaultKey string) []statement {
 	out := []statement{
 		allow("PublishReady", []string{"s3:PutObject"}, objects(g.Inbox(), names.ReadyKey)),
 		allow("ServiceLinkedRoles", []string{"iam:GetRole"}, g.serviceLinkedRoles()...),
+		allow("RestoreRole", []string{"iam:GetRole"}, g.RoleARN(names.RestoreRole)),
 		regionSettings(),
 		allow("OwnVault", []string{"backup:DescribeBackupVault", "backup:GetBackupVaultAccessPolicy"}, g.VaultARN()),
 		allow("VaultKey", []string{"kms:DescribeKey"}, vaultKey),
@@ -59,6 +64,10 @@ func (g grants) stagingReady(t config.Target, vaultKey string) []statement {
 		allow("ClusterParameterGroups", []string{"rds:DescribeDBClusterParameterGroups"}, g.arn("rds", "cluster-pg:*")),
 		allow("InstanceParameterGroups", []string{"rds:DescribeDBParameterGroups"}, g.arn("rds", "pg:*")),
 		anything("Quotas", noResourceType, "rds:DescribeAccountAttributes"),
+		anything("Offers", noResourceType, "rds:DescribeDBEngineVersions", "rds:DescribeOrderableDBInstanceOptions"),
+	}
+	if t.Bus == "default" {
+		out = append(out, anything("BusRules", noResourceType, "events:ListRules"))
 	}
 	if s := g.secrets(configuredSecrets(t)); len(s) > 0 {
 		out = append(out, allow("SecretsExist", []string{"secretsmanager:DescribeSecret"}, s...))

@@ -39,8 +39,9 @@ func TestNoWildcardActions(t *testing.T) {
 // anyResource are the actions that may stand on "*".
 var anyResource = []string{
 	"backup:DescribeRegionSettings", "backup:DescribeBackupJob", "backup:DescribeCopyJob", "backup:DescribeRestoreJob",
-	"cloudwatch:GetMetricData", "dynamodb:ListTables", "rds:DescribeAccountAttributes",
 	"application-autoscaling:DescribeScalableTargets", "application-autoscaling:DescribeScalingPolicies",
+	"backup:ListBackupJobs", "backup:ListCopyJobs", "cloudwatch:GetMetricData", "dynamodb:ListTables", "events:ListRules", "organizations:DescribeOrganization",
+	"rds:DescribeAccountAttributes", "rds:DescribeDBEngineVersions", "rds:DescribeOrderableDBInstanceOptions",
 	"ec2:CreateNetworkInterface", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets",
 	"ec2:DeleteNetworkInterface", "ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses",
 	"logs:CreateLogDelivery", "logs:GetLogDelivery", "logs:UpdateLogDelivery", "logs:DeleteLogDelivery", "logs:ListLogDeliveries",

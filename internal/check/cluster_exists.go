@@ -1,16 +1,16 @@
 package check
 
 var clusterExists = Check{
-	Name: "cluster-exists", Side: Production,
+	Name: "cluster-exists", Side: Production, Scope: Ground, Needs: []Source{FromClusters},
 	Proves:      "every configured cluster is an Aurora cluster of the production account and Region",
 	NotPromised: "that it is still there when its backup begins",
-	Run: func(f Facts) []Problem {
-		return each(f.Clusters, func(c ClusterFacts) *Problem {
+	Run: func(f Facts) []Finding {
+		return each(f.Clusters, func(c ClusterFacts) Finding {
 			if !c.Missing {
-				return nil
+				return proved(c.ID, "it is there: %s", c.ARN)
 			}
-			return &Problem{Resource: c.ID, What: "there is no such cluster in account " + f.Config.Production.Account + ", " + f.Config.Region,
-				Fix: "correct dataSet.clusters in dbferry.json; `aws rds describe-db-clusters --query 'DBClusters[].DBClusterIdentifier'` lists what is there"}
+			return wrong(c.ID, "there is no such cluster in account "+f.Config.Production.Account+", "+f.Config.Region,
+				"correct dataSet.clusters in dbferry.json; `aws rds describe-db-clusters --query 'DBClusters[].DBClusterIdentifier'` lists what is there")
 		})
 	},
 }

@@ -205,7 +205,7 @@ func (a *Account) addGroup(g ParameterGroup) {
 
 func (a *Account) addSecret(target, name, user string) {
 	if !slices.ContainsFunc(a.Secrets, func(s Secret) bool { return s.Name == name }) {
-		a.Secrets = append(a.Secrets, Secret{name, user, secret(target + " " + name)})
+		a.Secrets = append(a.Secrets, Secret{Name: name, User: user, Password: secret(target + " " + name)})
 	}
 }
 

@@ -20,8 +20,11 @@ import (
 type Ground struct {
 	Organization Organization `json:"organization"`
 	Accounts     []Account    `json:"accounts"`
-	Clusters     []Cluster    `json:"clusters"` // in production
-	Tables       []Table      `json:"tables"`   // in production
+	// Withdrawn are engine versions ("aurora-mysql 8.0.mysql_aurora.3.08.0") and
+	// instance classes ("db.r6g.large") that RDS offers no more.
+	Withdrawn []string  `json:"withdrawn,omitempty"`
+	Clusters  []Cluster `json:"clusters"` // in production
+	Tables    []Table   `json:"tables"`   // in production
 }
 
 // Organization is the AWS organization that all accounts belong to.
@@ -45,12 +48,37 @@ type Account struct {
 	ParameterGroups    []ParameterGroup `json:"parameterGroups"`
 	Secrets            []Secret         `json:"secrets"`
 	Roles              []Role           `json:"roles,omitempty"`
+
+	// What stands in the way only when a rehearsal wants it.
+
+	Organization           string            `json:"organization,omitempty"`           // another one than the ground's; "none" for none
+	Quotas                 map[string]int64  `json:"quotas,omitempty"`                 // of RDS, by AWS's name: "DBClusters", "DBInstances"
+	Rules                  []BusRule         `json:"rules,omitempty"`                  // on the default event bus
+	ServiceControlPolicies []json.RawMessage `json:"serviceControlPolicies,omitempty"` // that bind the account
+	// Clusters that exist already, for their network; they have no data.
+	Clusters []ServingCluster `json:"clusters,omitempty"`
 }
 
 // Role is a role that a service may assume; it has no permissions here.
 type Role struct {
 	ARN     string `json:"arn"`
 	Service string `json:"service"`
+}
+
+// BusRule is a rule of somebody else on the default event bus; it has no target.
+type BusRule struct {
+	Name     string          `json:"name"`
+	Pattern  json.RawMessage `json:"pattern"`
+	Disabled bool            `json:"disabled,omitempty"`
+}
+
+// ServingCluster is a cluster that an account's applications use.
+type ServingCluster struct {
+	ID             string   `json:"id"`
+	Engine         string   `json:"engine"`
+	SubnetGroup    string   `json:"subnetGroup"`
+	SecurityGroups []string `json:"securityGroups"`
+	Class          string   `json:"class,omitempty"` // of its one instance; empty: none
 }
 
 // Subnet is a subnet of a VPC.
@@ -96,6 +124,8 @@ type Secret struct {
 	Name     string `json:"name"`
 	User     string `json:"user"`
 	Password string `json:"password"`
+	// Deleted says that it is scheduled for deletion.
+	Deleted bool `json:"deleted,omitempty"`
 }
 
 // Cluster is an Aurora cluster of production with one writer.
@@ -119,6 +149,11 @@ type Cluster struct {
 	Writes bool `json:"writes"`
 
 	Settings ClusterSettings `json:"settings"`
+	// Status is what somebody else's work makes it show, for a day; empty:
+	// available.
+	Status string `json:"status,omitempty"`
+	// BackedUp says that a backup plan works on it for a day.
+	BackedUp bool `json:"backedUp,omitempty"`
 }
 
 // Key is the customer managed key of a cluster.
@@ -127,6 +162,11 @@ type Key struct {
 	// Policy replaces the default policy: the account's own administration and
 	// the statements that the production stack prints (internal/keypolicy).
 	Policy json.RawMessage `json:"policy,omitempty"`
+	// State is empty, or "Disabled" once the cluster is there.
+	State string `json:"state,omitempty"`
+	// Owner is empty for the customer, "aws" for the AWS managed key aws/rds,
+	// "aws-owned" for a key that AWS owns, "none" for no encryption.
+	Owner string `json:"owner,omitempty"`
 }
 
 // User is a database user with production's password.
@@ -145,6 +185,12 @@ type Table struct {
 	Writes       bool              `json:"writes"`
 
 	Settings TableSettings `json:"settings,omitzero"`
+	// KeyLost puts it under a key of the customer's that DynamoDB has lost.
+	KeyLost bool `json:"keyLost,omitempty"`
+	// Status is what it shows instead of ACTIVE: "DELETING".
+	Status string `json:"status,omitempty"`
+	// BackedUp says that a backup plan works on it for a day.
+	BackedUp bool `json:"backedUp,omitempty"`
 }
 
 //go:embed ground.json

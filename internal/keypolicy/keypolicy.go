@@ -76,9 +76,14 @@ func TargetStatements(c config.Config, t config.Target) []Statement {
 func VaultKeyStatements(c config.Config) []Statement {
 	var out []Statement
 	for _, t := range c.Targets {
-		out = append(out, statements("To"+Pascal(t.Name), c.Place(t), names.BackupServiceLinkedRole, nil)...)
+		out = append(out, VaultKeyTargetStatements(c, t)...)
 	}
 	return out
+}
+
+// VaultKeyTargetStatements are those of one target.
+func VaultKeyTargetStatements(c config.Config, t config.Target) []Statement {
+	return statements("To"+Pascal(t.Name), c.Place(t), names.BackupServiceLinkedRole, nil)
 }
 
 func viaRDS(c config.Config) map[string]string {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	sfntypes "github.com/aws/aws-sdk-go-v2/service/sfn/types"
 
@@ -15,6 +16,7 @@ import (
 	"github.com/dbferry/dbferry/internal/fault"
 	"github.com/dbferry/dbferry/internal/lambdafn"
 	"github.com/dbferry/dbferry/internal/ledger"
+	"github.com/dbferry/dbferry/internal/survey"
 )
 
 // CheckGroundInput is the contract of check-ground with the machine.
@@ -42,14 +44,14 @@ type run struct {
 
 type checkGround struct {
 	step
-	ground *groundReader
+	ground *survey.Surveyor
 }
 
 // NewCheckGround builds check-ground: it mints the refresh id, gathers the
 // facts of production, asks the preflight, takes the locks and fixes the plan.
 // Run again for the same execution it gives the same answer.
 func NewCheckGround(rt lambdafn.Runtime) (lambdafn.Handler, error) {
-	s := &checkGround{step: newStep(rt), ground: newGroundReader(rt)}
+	s := &checkGround{step: newStep(rt), ground: survey.New(rt.AWS, rt.Config, rt.Now)}
 	return lambdafn.Typed(s.do), nil
 }
 
@@ -90,16 +92,50 @@ func (s *checkGround) settle(ctx context.Context, in CheckGroundInput, wish Back
 	if _, found, err := s.ledger.Get(ctx, planKey(id), &p); err != nil || found {
 		return p, err
 	}
-	facts, items, err := s.ground.gather(ctx, t, wish.Only)
+	items, err := s.preflight(ctx, id, t, wish.Only)
 	if err != nil {
 		return Plan{}, err
 	}
-	if problems := check.Run(check.Production, facts); len(problems) > 0 {
-		return Plan{}, &fault.Error{Name: fault.NotReady, Op: "begin a refresh of " + t.Name, Cause: problems,
-			Next: "mend these and start again; nothing was begun"}
-	}
 	p = Plan{RefreshID: id, Target: t.Name, ConfigHash: s.Config.Hash(), CreatedAt: s.Now().UTC(), Only: wish.Only, Items: items}
 	return p, s.ledger.Put(ctx, planKey(id), p)
+}
+
+// preflight finds the items and asks production's half of the preflight, and
+// what needs both. What was proved goes to the ledger, as it may be long.
+func (s *checkGround) preflight(ctx context.Context, id string, t config.Target, only []string) ([]Planned, error) {
+	facts, err := s.ground.Production(ctx, t, only)
+	if err != nil {
+		return nil, err
+	}
+	items := plannedItems(facts)
+	if names := unknown(only, items); names != "" {
+		return nil, fault.New(fault.BadRequest, "choose the items", names, "correct only", "the data set has no such cluster or table")
+	}
+	report := check.Run(facts, check.Production, check.Both)
+	if problems := report.Problems(); len(problems) > 0 {
+		return nil, &fault.Error{Name: fault.NotReady, Op: "begin a refresh of " + t.Name, Cause: problems,
+			Next: "mend these and start again; nothing was begun"}
+	}
+	if len(items) == 0 {
+		return nil, fault.New(fault.BadRequest, "choose the items", t.Name, "correct dataSet in dbferry.json", "the selectors match nothing")
+	}
+	return items, s.ledger.Put(ctx, runKey(id, preflightFile), report)
+}
+
+// preflightFile is where in a run the findings of its preflight are kept.
+const preflightFile = "preflight.json"
+
+// plannedItems are the items that were found, those that are missing included: the
+// preflight complains of them.
+func plannedItems(f check.Facts) []Planned {
+	var out []Planned
+	for _, c := range f.Clusters {
+		out = append(out, Planned{Kind: Cluster, ID: c.ID, ARN: c.ARN, Bytes: c.Bytes})
+	}
+	for _, t := range f.Tables {
+		out = append(out, Planned{Kind: Table, ID: t.Name, ARN: t.ARN, Bytes: t.Bytes})
+	}
+	return out
 }
 
 func (s *checkGround) resume(ctx context.Context, in CheckGroundInput, wish BackupInput) (Plan, error) {
@@ -196,11 +232,8 @@ func (s *checkGround) writeRun(ctx context.Context, p Plan, in CheckGroundInput,
 			return err
 		}
 	}
-	return recordAlarms(ctx, s.ground.cw, s.ledger, p)
+	return recordAlarms(ctx, cloudwatch.NewFromConfig(s.AWS), s.ledger, p)
 }
-
-// wanted says whether a partial refresh includes a name.
-func wanted(only []string, name string) bool { return len(only) == 0 || slices.Contains(only, name) }
 
 // unknown lists the names of a partial refresh that the data set does not have.
 func unknown(only []string, items []Planned) string {

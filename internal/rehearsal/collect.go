@@ -35,6 +35,10 @@ func (s *stage) collect(ctx context.Context, t config.Target, o Outcome) (*Resul
 	if err := s.compared(t, r); err != nil {
 		return nil, err
 	}
+	var err error
+	if r.Preflight, err = s.preflight(t, r.RefreshID); err != nil {
+		return nil, err
+	}
 	for _, w := range s.w.Waits.All() {
 		if w.Began.Before(o.Began) || w.Began.After(o.Ended) {
 			continue

@@ -149,28 +149,74 @@ func TestMissingVaultStatement(t *testing.T) {
 	}
 }
 
-// A condition that does not hold passes the preflight; AWS refuses the copy.
+// A condition that does not hold is seen by the preflight, as it evaluates the
+// vault's policy.
 func TestVaultStatementOfAnotherOrganization(t *testing.T) {
 	r := run(t, rehearsal.Scenario{Assembly: edited(t, "dbferry-staging.template.json", func(doc any) int {
 		return each(doc, "ProductionCopiesIn", func(st map[string]any) {
 			st["Condition"] = map[string]any{"StringEquals": map[string]any{"aws:PrincipalOrgID": "o-otherorg"}}
 		})
 	})})
+	if r.Verdict != rehearsal.VerdictRefused || !strings.Contains(r.Cause, "[target-vault-policy]") || !strings.Contains(r.Cause, "o-exampleorg") {
+		t.Fatalf("verdict %s, want %s by target-vault-policy: %s", r.Verdict, rehearsal.VerdictRefused, r.Cause)
+	}
+}
+
+// A service control policy is what the preflight cannot read; AWS refuses the
+// copy.
+func TestServiceControlPolicyForbidsCopies(t *testing.T) {
+	g := shipped(t)
+	g.Account("111111111111").ServiceControlPolicies = []json.RawMessage{json.RawMessage(`{"Version":"2012-10-17","Statement":[
+		{"Effect":"Allow","Action":"*","Resource":"*"},{"Sid":"NoCopies","Effect":"Deny","Action":"backup:CopyFromBackupVault","Resource":"*"}]}`)}
+	r := run(t, rehearsal.Scenario{Ground: &g})
 	if r.Verdict != rehearsal.VerdictFailed {
 		t.Fatalf("verdict %s, want %s", r.Verdict, rehearsal.VerdictFailed)
 	}
 	for _, d := range r.Denials {
-		if d.Account == "222222222222" && d.Action == "backup:CopyIntoBackupVault" && strings.Contains(d.Missing, d.Action) && strings.Contains(d.Fix, "dbferry-staging") {
+		if d.Action == "backup:CopyFromBackupVault" && strings.Contains(d.Why, "NoCopies") {
 			if len(r.Left) == 0 {
 				t.Error("a failed run does not say what it left")
 			}
 			return
 		}
 	}
-	t.Error("no denial names account 222222222222 and the statement")
+	t.Errorf("no denial names the service control policy: %+v", r.Denials)
 }
 
 func TestClusterKeyWithoutGrants(t *testing.T) {
+	g := shipped(t)
+	noGrants(t, &g, "")
+	r := run(t, rehearsal.Scenario{Ground: &g})
+	if r.Verdict != rehearsal.VerdictRefused {
+		t.Fatalf("verdict %s, want %s", r.Verdict, rehearsal.VerdictRefused)
+	}
+	for _, want := range []string{"[cluster-key-admits-target]", "account 111111111111", "kms:CreateGrant", "DbferryToStagingGrant", "aws kms put-key-policy"} {
+		if !strings.Contains(r.Cause, want) {
+			t.Errorf("the cause does not name %q: %s", want, r.Cause)
+		}
+	}
+}
+
+// A key that keeps its policy to itself proves nothing; the copy shows what is
+// missing.
+func TestUnreadableClusterKeyWithoutGrants(t *testing.T) {
+	g := shipped(t)
+	noGrants(t, &g, `{"Sid":"Hidden","Effect":"Deny","Principal":"*","Action":"kms:GetKeyPolicy","Resource":"*"},`)
+	r := run(t, rehearsal.Scenario{Ground: &g})
+	if r.Verdict != rehearsal.VerdictFailed {
+		t.Fatalf("verdict %s, want %s", r.Verdict, rehearsal.VerdictFailed)
+	}
+	for _, d := range r.Denials {
+		if d.Action == "kms:CreateGrant" && strings.Contains(d.Fix, "aws kms put-key-policy") && d.Missing != "" {
+			return
+		}
+	}
+	t.Error("no denial of kms:CreateGrant with its statement and command")
+}
+
+// shipped is the ground of the shipped configuration.
+func shipped(t *testing.T) ground.Ground {
+	t.Helper()
 	c, err := config.Load(root + "/dbferry.json")
 	if err != nil {
 		t.Fatal(err)
@@ -179,21 +225,23 @@ func TestClusterKeyWithoutGrants(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return g
+}
+
+// noGrants takes kms:CreateGrant out of the cluster's key policy, and puts a
+// statement in.
+func noGrants(t *testing.T, g *ground.Ground, statement string) {
+	t.Helper()
+	c, err := config.Load(root + "/dbferry.json")
+	if err != nil {
+		t.Fatal(err)
+	}
 	policy, err := g.Clusters[0].Key.KeyPolicy(c)
 	if err != nil {
 		t.Fatal(err)
 	}
-	g.Clusters[0].Key.Policy = json.RawMessage(strings.ReplaceAll(string(policy), `"kms:CreateGrant",`, ""))
-	r := run(t, rehearsal.Scenario{Ground: &g})
-	if r.Verdict != rehearsal.VerdictFailed && r.Verdict != rehearsal.VerdictRefused {
-		t.Fatalf("verdict %s, want Failed or Refused", r.Verdict)
-	}
-	for _, d := range r.Denials {
-		if d.Action == "kms:CreateGrant" && strings.Contains(d.Fix, "aws kms put-key-policy") && d.Missing != "" {
-			return
-		}
-	}
-	t.Error("no denial of kms:CreateGrant with its statement and command")
+	text := strings.ReplaceAll(string(policy), `"kms:CreateGrant",`, "")
+	g.Clusters[0].Key.Policy = json.RawMessage(strings.Replace(text, `"Statement":[`, `"Statement":[`+statement, 1))
 }
 
 // variant synthesises the shipped configuration with a change.

@@ -3,7 +3,11 @@
 // program reads of a Result is made by internal/report.
 package rehearsal
 
-import "time"
+import (
+	"time"
+
+	"github.com/dbferry/dbferry/internal/check"
+)
 
 // Result is how a rehearsal ended, and everything that a report needs.
 type Result struct {
@@ -19,6 +23,7 @@ type Result struct {
 	Waits       []Wait
 	Border      []Crossing
 	Denials     []Denial
+	Preflight   check.Report // what check-ground found, and what the target's ready.json says beside its problems
 
 	CriticalPath time.Duration // of the AWS jobs alone
 	Duration     time.Duration // simulated, from the start to the last end

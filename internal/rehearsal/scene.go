@@ -18,7 +18,9 @@ import (
 func (s *stage) setScene() error {
 	org := s.ground.Organization
 	for _, a := range s.ground.Accounts {
-		s.w.AddAccount(a.ID, a.Name, org.ID)
+		if err := s.addAccount(a, org.ID); err != nil {
+			return err
+		}
 	}
 	if s.w.Account(org.ManagementAccount) == nil {
 		s.w.AddAccount(org.ManagementAccount, "management", org.ID)
@@ -39,7 +41,7 @@ func (s *stage) setScene() error {
 			return fmt.Errorf("ground, table %s: %w", t.Name, err)
 		}
 	}
-	return nil
+	return s.putTrouble()
 }
 
 func (s *stage) putAccount(a ground.Account) error {
@@ -86,7 +88,11 @@ func (s *stage) putSecrets(a ground.Account) error {
 		if err != nil {
 			return err
 		}
-		if _, err := s.secrets.PutSecret(a.ID, secretsmanager.SecretSpec{Name: sec.Name, Value: string(value)}); err != nil {
+		spec := secretsmanager.SecretSpec{Name: sec.Name, Value: string(value)}
+		if sec.Deleted {
+			spec.DeletedDate = s.w.Now()
+		}
+		if _, err := s.secrets.PutSecret(a.ID, spec); err != nil {
 			return err
 		}
 		s.w.Secrets.Add(sec.Password, "secret "+sec.Name+" of account "+a.ID)
@@ -108,8 +114,9 @@ func (s *stage) putCluster(c ground.Cluster) error {
 		return err
 	}
 	s.rds.PutEngineVersion(rds.EngineVersion{Engine: c.Engine, Version: c.EngineVersion})
+	key, owned := s.ownerOf(c.Key, account, key)
 	spec := rds.ClusterSpec{
-		ID: c.ID, Engine: c.Engine, EngineVersion: c.EngineVersion, MasterUser: c.Master.Name, MasterPassword: c.Master.Password, KeyARN: key,
+		OwnedKey: owned, Foreign: foreign(c.Engine), ID: c.ID, Engine: c.Engine, EngineVersion: c.EngineVersion, MasterUser: c.Master.Name, MasterPassword: c.Master.Password, KeyARN: key,
 		SubnetGroup: c.SubnetGroup, SecurityGroups: c.SecurityGroups, LogExports: c.LogExports, Tags: c.Tags, VolumeBytes: c.VolumeGB * 1_000_000_000,
 		DeletionProtection: true, CopyTagsToSnapshot: true,
 	}
@@ -129,6 +136,13 @@ func (s *stage) putTable(t ground.Table) error {
 		Name: t.Name, Hash: dynamodb.Attribute{Name: "id", Type: types.ScalarAttributeTypeS}, TTLAttribute: t.TTLAttribute, PointInTime: t.PointInTime, Tags: t.Tags,
 	}
 	applyTable(&spec, t.Settings)
+	if t.KeyLost {
+		key, err := s.kms.PutKey(s.config.Production.Account, kms.KeySpec{Description: "of table " + t.Name})
+		if err != nil {
+			return err
+		}
+		spec.KeyARN, spec.KeyLostAt = key, s.w.Now()
+	}
 	for i := range t.Items {
 		spec.Items = append(spec.Items, cart(fmt.Sprintf("cart-%05d", i+1), i))
 	}

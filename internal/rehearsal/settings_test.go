@@ -26,11 +26,9 @@ import (
 )
 
 const (
-	productionAccount = "111111111111"
-	stagingAccount    = "222222222222"
-	monitoringRole    = "arn:aws:iam::222222222222:role/staging-monitoring"
-	loadRole          = "arn:aws:iam::222222222222:role/staging-load"
-	importRole        = "arn:aws:iam::222222222222:role/staging-import"
+	monitoringRole = "arn:aws:iam::222222222222:role/staging-monitoring"
+	loadRole       = "arn:aws:iam::222222222222:role/staging-load"
+	importRole     = "arn:aws:iam::222222222222:role/staging-import"
 )
 
 // manySettings is a data set of both engines whose target overrides much.

@@ -16,6 +16,7 @@ import (
 	"github.com/dbferry/dbferry/internal/awsworld/iamapi"
 	"github.com/dbferry/dbferry/internal/awsworld/kms"
 	"github.com/dbferry/dbferry/internal/awsworld/lambda"
+	"github.com/dbferry/dbferry/internal/awsworld/organizations"
 	"github.com/dbferry/dbferry/internal/awsworld/rds"
 	"github.com/dbferry/dbferry/internal/awsworld/s3"
 	"github.com/dbferry/dbferry/internal/awsworld/scheduler"
@@ -119,6 +120,7 @@ func (s *stage) services(engine *jsonata.Engine) {
 	w := s.w
 	sts.Register(w)
 	iamapi.Register(w)
+	organizations.Register(w)
 	s.kms = kms.New(w)
 	s.rds = rds.New(w, s.kms)
 	s.dynamodb = dynamodb.New(w, s.kms)

@@ -92,6 +92,13 @@ func (s *Service) SetTableQuota(account string, tables int) { s.account(account)
 
 func (a *account) names() []string { return slices.Sorted(maps.Keys(a.tables)) }
 
+// SetStatus makes a table show a status, as if somebody else were at work on it.
+func (s *Service) SetStatus(account, name string, status types.TableStatus) {
+	if t := s.account(account).tables[name]; t != nil {
+		t.status = status
+	}
+}
+
 func (s *Service) tableARN(account, name string) string {
 	return s.w.ARN("dynamodb", account, "table/"+name)
 }

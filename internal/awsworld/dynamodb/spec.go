@@ -2,6 +2,7 @@ package dynamodb
 
 import (
 	"regexp"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
@@ -41,6 +42,7 @@ type TableSpec struct {
 	DeletionProtection bool
 	Class              types.TableClass // empty for STANDARD
 	KeyARN             string           // KMS key; empty for an AWS owned key
+	KeyLostAt          time.Time        // when DynamoDB lost the use of the key; zero: it has it
 	Tags               map[string]string
 
 	ResourcePolicy      string   // JSON; shown and not enforced

@@ -31,6 +31,9 @@ func (s *Service) view(t *table) *types.TableDescription {
 	}
 	if t.KeyARN != "" {
 		v.SSEDescription = &types.SSEDescription{Status: types.SSEStatusEnabled, SSEType: types.SSETypeKms, KMSMasterKeyArn: aws.String(t.KeyARN)}
+		if !t.KeyLostAt.IsZero() {
+			v.SSEDescription.InaccessibleEncryptionDateTime = aws.Time(t.KeyLostAt)
+		}
 	}
 	if t.streamLabel != "" {
 		v.LatestStreamLabel = aws.String(t.streamLabel)

@@ -38,7 +38,7 @@ func (s *Service) ops() []awsworld.Op {
 	}
 	pass.Source = "docs/aws.md §6: a rule whose target is an event bus"
 	pass.Differs = "that events:eventBusInvocation is true is AWS's; retries by Region and encryption are left out"
-	return []awsworld.Op{put, pass}
+	return []awsworld.Op{put, pass, s.listOp()}
 }
 
 func (s *Service) busResource(arn, source, detailType, byBus string) awsworld.Resource {

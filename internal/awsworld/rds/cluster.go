@@ -245,7 +245,10 @@ func (s *Service) multiAZ(c *cluster) bool {
 // the VPC it lives in.
 func (s *Service) fill(a *account, c *ClusterSpec) error {
 	c.ID = strings.ToLower(c.ID)
-	if err := cmp.Or(validID("DBClusterIdentifier", c.ID), checkEngine(c.Engine)); err != nil {
+	if err := validID("DBClusterIdentifier", c.ID); err != nil {
+		return err
+	}
+	if err := checkEngine(c.Engine); err != nil && !c.Foreign {
 		return err
 	}
 	c.EngineVersion = cmp.Or(c.EngineVersion, s.defaultVersion(c.Engine))
@@ -298,6 +301,20 @@ func (s *Service) add(a *account, spec ClusterSpec, e encryption, resourceID, st
 	}
 	a.clusters[c.ID] = c
 	return c
+}
+
+// PutServing adds a cluster that has a place in the network and no data: one of
+// an account's own, which nobody logs in to.
+func (s *Service) PutServing(accountID string, spec ClusterSpec) error {
+	a := s.account(accountID)
+	if err := s.fill(a, &spec); err != nil {
+		return fmt.Errorf("cluster %s in account %s: %w", spec.ID, accountID, err)
+	}
+	if a.clusters[spec.ID] != nil {
+		return fmt.Errorf("cluster %s in account %s exists already", spec.ID, accountID)
+	}
+	s.add(a, spec, encryption{owned: true}, s.resourceID("cluster-"), available)
+	return nil
 }
 
 // PutCluster adds an available cluster without instances to an account; the

@@ -115,6 +115,8 @@ func (s *Service) lookOps() []awsworld.Op {
 			return awsworld.Input[rds.DescribeDBParameterGroupsInput](c).DBParameterGroupName
 		}), "", "no parameters inside"),
 		row("DescribeDBEngineVersions", s.describeVersions, nil, "", "a few versions of the two Aurora engines"),
+		row("DescribeOrderableDBInstanceOptions", s.describeOrderable, nil, "",
+			"Aurora's engines; every class of a known family for every version, so that a size that does not exist is offered too; zones, storage and capacities are left out"),
 		row("DescribeAccountAttributes", s.describeAccountAttributes, nil, "§3", "the quotas that matter to clusters"),
 	}
 }

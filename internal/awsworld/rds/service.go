@@ -54,6 +54,8 @@ type Service struct {
 	kms      *kms.Service
 	accounts map[string]*account
 	versions []EngineVersion
+	// withdrawn are instance classes that are offered no more.
+	withdrawn []string
 }
 
 // New registers the operations of RDS.

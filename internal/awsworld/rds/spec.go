@@ -16,6 +16,9 @@ type Role struct {
 // ClusterSpec describes an Aurora cluster. PutCluster fills in what is empty
 // and has a default.
 type ClusterSpec struct {
+	// Foreign allows an engine that RDS lists beside Aurora, such as neptune.
+	Foreign bool
+
 	ID             string
 	Engine         string // AuroraMySQL or AuroraPostgreSQL
 	EngineVersion  string // empty for the engine's default

@@ -41,8 +41,11 @@ func (s *Service) ops() []awsworld.Op {
 		return s.resource(c, *awsworld.Input[sdk.DescribeSecretInput](c).SecretId)
 	}
 	describe.Source = "Secrets Manager API Reference, DescribeSecret"
-	describe.Differs = "no rotation, replication or deletion dates"
-	return []awsworld.Op{get, describe}
+	describe.Differs = "no rotation or replication"
+	list := awsworld.On(serviceID, "ListSecrets", "secretsmanager:ListSecrets", s.list)
+	list.Source = "Secrets Manager API Reference, ListSecrets"
+	list.Differs = "names, ARNs and dates only, by name; filters and sorting are refused by name"
+	return []awsworld.Op{get, describe, list}
 }
 
 func (s *Service) resource(c *awsworld.Call, id string) []awsworld.Resource {
@@ -63,6 +66,9 @@ func (s *Service) get(c *awsworld.Call, in *sdk.GetSecretValueInput) (*sdk.GetSe
 	x := s.find(c.Caller.Principal.Account, *in.SecretId)
 	if x == nil {
 		return nil, missing("Secrets Manager can't find the specified secret: " + *in.SecretId)
+	}
+	if !x.DeletedDate.IsZero() {
+		return nil, &types.InvalidRequestException{Message: new("You can't perform this operation on the secret because it was marked for deletion.")}
 	}
 	if x.KeyARN != "" && s.Keys != nil && !c.Caller.Ground {
 		extra := map[string][]string{"kms:EncryptionContext:SecretARN": {x.arn}}
@@ -104,6 +110,9 @@ func (s *Service) describe(c *awsworld.Call, in *sdk.DescribeSecretInput) (*sdk.
 		ARN: new(x.arn), Name: new(x.Name), CreatedDate: new(x.created), LastChangedDate: new(x.changed),
 		VersionIdsToStages: map[string][]string{x.current.id: {stageCurrent}},
 	}
+	if !x.DeletedDate.IsZero() {
+		out.DeletedDate = new(x.DeletedDate)
+	}
 	if x.previous != nil {
 		out.VersionIdsToStages[x.previous.id] = []string{stagePrevious}
 	}
@@ -114,6 +123,30 @@ func (s *Service) describe(c *awsworld.Call, in *sdk.DescribeSecretInput) (*sdk.
 		out.Tags = append(out.Tags, types.Tag{Key: new(k), Value: new(v)})
 	}
 	slices.SortFunc(out.Tags, func(a, b types.Tag) int { return strings.Compare(*a.Key, *b.Key) })
+	return out, nil
+}
+
+// list answers a page at a time; the token is the name of the last secret
+// given. Secrets that are to be deleted are left out, as AWS does.
+func (s *Service) list(c *awsworld.Call, in *sdk.ListSecretsInput) (*sdk.ListSecretsOutput, error) {
+	if err := service.OnlyFields(c, "MaxResults", "NextToken"); err != nil {
+		return nil, err
+	}
+	limit := 100
+	if in.MaxResults != nil {
+		limit = int(*in.MaxResults)
+	}
+	out := &sdk.ListSecretsOutput{}
+	for _, x := range s.of(c.Caller.Principal.Account) {
+		if in.NextToken != nil && x.Name <= *in.NextToken || !x.DeletedDate.IsZero() {
+			continue
+		}
+		if len(out.SecretList) == limit {
+			out.NextToken = out.SecretList[limit-1].Name
+			break
+		}
+		out.SecretList = append(out.SecretList, types.SecretListEntry{Name: new(x.Name), ARN: new(x.arn), CreatedDate: new(x.created), LastChangedDate: new(x.changed)})
+	}
 	return out, nil
 }
 

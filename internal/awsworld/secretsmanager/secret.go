@@ -40,6 +40,8 @@ type SecretSpec struct {
 	Policy []byte // resource policy as JSON; empty for none
 	KeyARN string // KMS key of the customer's; empty for aws/secretsmanager
 	Tags   map[string]string
+	// DeletedDate is when its deletion was asked for; zero: it stays.
+	DeletedDate time.Time
 }
 
 type version struct {
@@ -126,4 +128,15 @@ func (s *Service) find(account, id string) *secret {
 		}
 	}
 	return nil
+}
+
+// of lists the secrets of an account by name.
+func (s *Service) of(account string) []*secret {
+	var out []*secret
+	for _, k := range slices.Sorted(maps.Keys(s.secrets)) {
+		if x := s.secrets[k]; x.owner == account {
+			out = append(out, x)
+		}
+	}
+	return out
 }
