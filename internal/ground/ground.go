@@ -91,7 +91,7 @@ type Secret struct {
 	Password string `json:"password"`
 }
 
-// Cluster is an Aurora cluster of production with one writer.
+// Cluster is an Aurora cluster of production.
 type Cluster struct {
 	ID             string            `json:"id"`
 	Engine         string            `json:"engine"`
@@ -101,6 +101,8 @@ type Cluster struct {
 	VPC            string            `json:"vpc"`
 	AppGroup       string            `json:"appGroup"` // security group of production's own application
 	InstanceClass  string            `json:"instanceClass"`
+	Instances      int               `json:"instances,omitempty"`    // 0 means 1; the first is the writer
+	ServerlessV2   *Scaling          `json:"serverlessV2,omitempty"` // what instances of class db.serverless need
 	Key            Key               `json:"key"`
 	LogExports     []string          `json:"logExports"`
 	Tags           map[string]string `json:"tags"`
@@ -110,6 +112,21 @@ type Cluster struct {
 	// Writes says that production's application keeps inserting rows while it
 	// is backed up; it logs in as the first of Users.
 	Writes bool `json:"writes"`
+	// SQL is what the master user executes once the data and the users are
+	// there: more databases, roles, grants.
+	SQL []Script `json:"sql,omitempty"`
+}
+
+// Scaling is the capacity range of Aurora Serverless v2, in ACUs.
+type Scaling struct {
+	Min float64 `json:"min"`
+	Max float64 `json:"max"`
+}
+
+// Script is some statements for one database.
+type Script struct {
+	Database   string   `json:"database,omitempty"` // empty: none for MySQL, "postgres" for PostgreSQL
+	Statements []string `json:"statements"`
 }
 
 // Key is the customer managed key of a cluster.
@@ -178,6 +195,12 @@ func (g Ground) validate() error {
 			if len(u.Password) < 8 {
 				return fmt.Errorf("ground: user %s of cluster %s: a password of fewer than 8 characters", u.Name, c.ID)
 			}
+		}
+		if c.Instances < 0 || c.Instances > 16 {
+			return fmt.Errorf("ground: cluster %s: %d instances; Aurora has 1 to 16", c.ID, c.Instances)
+		}
+		if (c.InstanceClass == serverlessClass) != (c.ServerlessV2 != nil) {
+			return fmt.Errorf("ground: cluster %s: serverlessV2 and the instance class %s belong together", c.ID, serverlessClass)
 		}
 		if c.Writes && len(c.Users) == 0 {
 			return fmt.Errorf("ground: cluster %s is written to but has no user to do it", c.ID)

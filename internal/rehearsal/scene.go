@@ -103,15 +103,23 @@ func (s *stage) putCluster(c ground.Cluster) error {
 		return err
 	}
 	s.rds.PutEngineVersion(rds.EngineVersion{Engine: c.Engine, Version: c.EngineVersion})
-	err = s.rds.PutCluster(account, rds.ClusterSpec{
+	spec := rds.ClusterSpec{
 		ID: c.ID, Engine: c.Engine, EngineVersion: c.EngineVersion, MasterUser: c.Master.Name, MasterPassword: c.Master.Password, KeyARN: key,
 		SubnetGroup: c.SubnetGroup, SecurityGroups: c.SecurityGroups, LogExports: c.LogExports, Tags: c.Tags, VolumeBytes: c.VolumeGB * 1_000_000_000,
 		DeletionProtection: true, CopyTagsToSnapshot: true, BackupRetentionDays: 7,
-	})
-	if err != nil {
+	}
+	if c.ServerlessV2 != nil {
+		spec.Serverless = rds.Scaling{Min: c.ServerlessV2.Min, Max: c.ServerlessV2.Max}
+	}
+	if err := s.rds.PutCluster(account, spec); err != nil {
 		return err
 	}
-	return s.rds.PutInstance(account, rds.InstanceSpec{ID: c.ID + "-1", Cluster: c.ID, Class: c.InstanceClass, Tags: c.Tags})
+	for n := 1; n <= max(1, c.Instances); n++ {
+		if err := s.rds.PutInstance(account, rds.InstanceSpec{ID: fmt.Sprintf("%s-%d", c.ID, n), Cluster: c.ID, Class: c.InstanceClass, Tags: c.Tags}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (s *stage) putTable(t ground.Table) error {
