@@ -21,6 +21,7 @@ type Facts struct {
 	Vault      *VaultFacts     // nil when there is none
 	Ready      *Ready          // nil when production cannot read it
 	ReadyError string          // why not
+	LeftOut    []Item          // of the data set, by a partial refresh
 
 	// The target's side.
 	Roles           map[string]bool // service-linked roles by service name
@@ -31,6 +32,9 @@ type Facts struct {
 	Secrets         map[string]string // configured secret name → problem, "" when fine
 	Endpoints       map[string]string // what must be reachable → problem, "" when fine
 }
+
+// Item names an item of the data set; Kind is "cluster" or "table".
+type Item struct{ Kind, ID string }
 
 // ClusterFacts are what production says of one cluster of the data set.
 type ClusterFacts struct {

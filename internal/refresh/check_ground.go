@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -98,7 +99,7 @@ func (s *checkGround) settle(ctx context.Context, in CheckGroundInput, wish Back
 		return Plan{}, &fault.Error{Name: fault.NotReady, Op: "begin a refresh of " + t.Name, Cause: problems,
 			Next: "mend these and start again; nothing was begun"}
 	}
-	p = Plan{RefreshID: id, Target: t.Name, ConfigHash: s.Config.Hash(), CreatedAt: s.Now().UTC(), Only: wish.Only, Items: items}
+	p = Plan{RefreshID: id, Target: t.Name, ConfigHash: s.Config.Hash(), CreatedAt: s.Now().UTC(), Only: wish.Only, Items: items, LeftOut: leftOut(facts)}
 	return p, s.ledger.Put(ctx, planKey(id), p)
 }
 
@@ -207,7 +208,7 @@ func unknown(only []string, items []Planned) string {
 	var out []string
 	for _, name := range only {
 		if !slices.ContainsFunc(items, func(p Planned) bool { return p.ID == name }) {
-			out = append(out, name)
+			out = append(out, strconv.Quote(name)) // an empty one shows, too
 		}
 	}
 	return strings.Join(out, ", ")

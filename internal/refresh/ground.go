@@ -94,6 +94,7 @@ func (g *groundReader) clusters(ctx context.Context, only []string, f *check.Fac
 			}
 			found, taken[id] = true, true
 			if !wanted(only, id) {
+				f.LeftOut = append(f.LeftOut, check.Item{Kind: string(Cluster), ID: id})
 				continue
 			}
 			facts, err := g.clusterFacts(ctx, c)
@@ -107,7 +108,12 @@ func (g *groundReader) clusters(ctx context.Context, only []string, f *check.Fac
 			}
 			items = append(items, Planned{Kind: Cluster, ID: id, ARN: facts.ARN, Bytes: bytes})
 		}
-		if !found && sel.ID != "" && !taken[sel.ID] && wanted(only, sel.ID) {
+		if found || sel.ID == "" || taken[sel.ID] {
+			continue
+		}
+		if !wanted(only, sel.ID) {
+			f.LeftOut = append(f.LeftOut, check.Item{Kind: string(Cluster), ID: sel.ID})
+		} else {
 			f.Clusters = append(f.Clusters, check.ClusterFacts{ID: sel.ID, Missing: true})
 			items = append(items, Planned{Kind: Cluster, ID: sel.ID})
 		}
@@ -173,6 +179,7 @@ func (g *groundReader) tables(ctx context.Context, only []string, f *check.Facts
 	var items []Planned
 	for _, name := range names {
 		if !wanted(only, name) {
+			f.LeftOut = append(f.LeftOut, check.Item{Kind: string(Table), ID: name})
 			continue
 		}
 		out, err := g.ddb.DescribeTable(ctx, &dynamodb.DescribeTableInput{TableName: &name})

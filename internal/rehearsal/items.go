@@ -36,6 +36,9 @@ func (s *stage) prove(ctx context.Context, t config.Target, o Outcome, r *Result
 		}
 	}
 	r.CutOffSpread, r.DataAge = m.Spread(), m.Age(o.Ended)
+	if err := s.inherited(t, o, r); err != nil {
+		return err
+	}
 	return s.proveItems(ctx, t, m, r)
 }
 
