@@ -74,6 +74,7 @@ func execIn(ctx context.Context, open dump.Opener, database string, statements [
 		return err
 	}
 	defer db.Close()
+	db.SetMaxOpenConns(1) // one session: a script may set its role
 	return execAll(ctx, db, statements)
 }
 

@@ -104,6 +104,9 @@ func (s *stage) proveItem(ctx context.Context, t config.Target, it refresh.Manif
 		return pairUp(it.ID, restored, source, nil), broken, nil
 	}
 	copied, err := server.Checksums(ctx)
+	if err == nil && broken == nil {
+		broken, err = s.intrude(ctx, server, it.ID)
+	}
 	return pairUp(it.ID, restored, source, copied), broken, err
 }
 
