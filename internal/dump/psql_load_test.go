@@ -232,7 +232,7 @@ func TestLoadPgDumpAll(t *testing.T) {
 	dump := "\\connect postgres\nCREATE TABLE here (a int);\nINSERT INTO here VALUES (1);\n" +
 		"\\connect template1\nCREATE TABLE not_here (a int);\nCOPY not_here FROM stdin;\n1\n\\.\n" +
 		"CREATE DATABASE rdsadmin;\n\\connect rdsadmin\nCREATE TABLE not_here (a int);\n" +
-		"\\connect postgres\nCREATE DATABASE \"it's \"\"odd\"\"\" OWNER nobody ENCODING 'UTF8' LC_COLLATE 'de_DE.UTF-8';\n" +
+		"CREATE DATABASE \"it's \"\"odd\"\"\" OWNER nobody ENCODING 'UTF8' LC_COLLATE 'de_DE.UTF-8';\n" +
 		"\\connect -reuse-previous=on \"dbname='it\\'s \"\"odd\"\"'\"\nCREATE TABLE there AS SELECT 7 AS n"
 	report, err := LoadPostgres(t.Context(), open, strings.NewReader(dump), target)
 	if err != nil {

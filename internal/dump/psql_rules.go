@@ -56,10 +56,11 @@ func (r *psRewriter) rewrite(p piece) psAction {
 	default:
 		a.sql = r.adapt(p)
 	}
-	if r.inServerDatabase() {
+	aboutDatabase := len(p.tokens) > 1 && p.tokens[0].is("create", "alter", "drop") && p.tokens[1].is("database")
+	if r.inServerDatabase() && !aboutDatabase { // pg_dumpall makes databases from within template1
 		return psAction{rows: a.rows}
 	}
-	if a.sql != "" && a.database == "" && p.tokens[0].is("insert", "create", "copy") && !p.tokens[min(1, len(p.tokens)-1)].is("database") {
+	if a.sql != "" && p.tokens[0].is("insert", "create", "copy") && !aboutDatabase {
 		r.databases[r.database] = true
 	}
 	return a

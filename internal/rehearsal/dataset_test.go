@@ -82,7 +82,7 @@ func TestMixedDataSet(t *testing.T) {
 		p := partials{t, r, o}
 		res := p.refresh()
 		if res.Verdict != rehearsal.VerdictSucceeded {
-			t.Fatalf("%s: %s", res.Verdict, res.Cause)
+			return fmt.Errorf("%s: %s", res.Verdict, res.Cause)
 		}
 		var got []string
 		for _, it := range p.manifest(res).Items {
