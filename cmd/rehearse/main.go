@@ -106,7 +106,7 @@ func parse(args []string) (options, error) {
 	f.StringVar(&o.Target, "target", "", "name of the target to refresh; all: each, one after another; empty: the first")
 	f.StringVar(&o.only, "only", "", "clusters and tables to refresh, separated by commas; empty: the whole data set")
 	f.IntVar(&o.Tables, "tables", 0, "how many DynamoDB tables production has; needs a prefix or tag selector in the configuration")
-	f.StringVar(&o.load, "load", "", "mysql=FILE: a dump that replaces the sample database")
+	f.StringVar(&o.load, "load", "", "mysql=FILE, postgres=FILE or both with a comma: dumps that replace the sample databases of that engine's clusters")
 	f.BoolVar(&o.Resume, "resume", false, "continue once with {\"resume\":id}, as an operator would, when a machine does not end well")
 	f.StringVar(&o.json, "json", "", "write the result to this file as JSON")
 	f.BoolVar(&o.details, "details", false, "show counters and the path of every execution")
@@ -129,17 +129,28 @@ func (o *options) read() error {
 		o.Faults = append(o.Faults, fault)
 	}
 	o.Only = strings.FieldsFunc(o.only, func(r rune) bool { return r == ',' })
-	if o.load != "" {
-		engine, file, ok := strings.Cut(o.load, "=")
-		if !ok || engine != "mysql" {
-			return fmt.Errorf("--load %q: want mysql=FILE", o.load)
+	if err := o.readLoad(); err != nil {
+		return err
+	}
+	return o.readGround()
+}
+
+// readLoad finds the dumps that replace the sample databases.
+func (o *options) readLoad() error {
+	for _, text := range strings.FieldsFunc(o.load, func(r rune) bool { return r == ',' }) {
+		engine, file, ok := strings.Cut(text, "=")
+		if !ok || engine != string(sqlserver.MySQL) && engine != string(sqlserver.Postgres) || o.Load[engine] != "" {
+			return fmt.Errorf("--load %q: want mysql=FILE, postgres=FILE or both, separated by a comma", o.load)
 		}
 		if _, err := os.Stat(file); err != nil {
 			return fmt.Errorf("--load: %w", err)
 		}
-		o.Load = map[string]string{engine: file}
+		if o.Load == nil {
+			o.Load = map[string]string{}
+		}
+		o.Load[engine] = file
 	}
-	return o.readGround()
+	return nil
 }
 
 // readGround loads a ground.json when one is given; without it the ground is

@@ -27,6 +27,7 @@ type Facts struct {
 	BackupRole *RoleFacts // nil when there is none
 	Ready      *Ready     // nil when production cannot read it
 	ReadyError string     // why not
+	LeftOut    []Item     // of the data set, by a partial refresh
 	Receives   *Receives  // what the target says of itself; nil when it has not
 
 	// Both sides, each about itself.
@@ -99,6 +100,9 @@ type SelectorFacts struct {
 	Text  string // "prefix shop-"
 	Found int
 }
+
+// Item names an item of the data set; Kind is "cluster" or "table".
+type Item struct{ Kind, ID string }
 
 // ClusterFacts are what production says of one cluster of the data set.
 type ClusterFacts struct {

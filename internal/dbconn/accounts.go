@@ -40,19 +40,26 @@ func AccountsOf(engine string, db *sql.DB) Accounts {
 	return mysqlAccounts{db}
 }
 
-// awsOwn are accounts that AWS keeps for itself and that no customer may
-// alter: rdsadmin for RDS, rdsproxyadmin for RDS Proxy.
+// awsOwn are accounts that AWS or the server keeps for itself and that no
+// customer may alter: rdsadmin for RDS, rdsproxyadmin for RDS Proxy. They are
+// named one by one: a customer's rds_reader must be locked like any other.
+// AWS's roles (rds_superuser, AWS_LOAD_S3_ACCESS, …) cannot log in anyhow.
 func awsOwn(user string) bool {
-	return user == "rdsadmin" || user == "rdsproxyadmin" || strings.HasPrefix(user, "rdsrepladmin") ||
-		strings.HasPrefix(user, "rds_") || strings.HasPrefix(user, "AWS_") || strings.HasPrefix(user, "mysql.") || user == "mariadb.sys"
+	switch user {
+	case "rdsadmin", "rdsproxyadmin", "rdsrepladmin", "rdstopmgr", "rdswriteforwarduser", "rds_superuser_role",
+		"mysql.sys", "mysql.session", "mysql.infoschema", "mariadb.sys":
+		return true
+	}
+	return false
 }
 
 type mysqlAccounts struct{ db *sql.DB }
 
 // List leaves out accounts bound to localhost, which nobody reaches on Aurora,
-// and MariaDB's roles, which have no host.
+// and MariaDB's roles, which have no host. An account without a name lets
+// everybody in, and is listed.
 func (m mysqlAccounts) List(ctx context.Context) ([]Account, error) {
-	rows, err := m.db.QueryContext(ctx, "SELECT User, Host FROM mysql.user WHERE User <> '' AND Host NOT IN ('', 'localhost') ORDER BY User, Host")
+	rows, err := m.db.QueryContext(ctx, "SELECT User, Host FROM mysql.user WHERE Host NOT IN ('', 'localhost') ORDER BY User, Host")
 	if err != nil {
 		return nil, err
 	}

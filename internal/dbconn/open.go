@@ -103,6 +103,13 @@ func IsAuth(err error) bool {
 	return errors.As(err, &pg) && (pg.Code == "28P01" || pg.Code == "28000")
 }
 
+// IsForbidden asks whether the server knew the user and the password and then
+// refused the database: PostgreSQL checks CONNECT last.
+func IsForbidden(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && pg.Code == "42501"
+}
+
 // redacted keeps an error's chain, so that IsAuth still works, and hides
 // secrets in its text.
 type redacted struct {

@@ -1,8 +1,9 @@
-// Package dump loads a user's own MySQL dump into a server of the rehearsal.
+// Package dump loads a user's own dump, of MySQL or PostgreSQL, into a server of
+// the rehearsal.
 //
-// Where the server is MariaDB, the differences that are known are rewritten and
-// each rewrite is reported; what cannot be loaded alike is refused with its
-// line, before anything is loaded where it can be seen before.
+// The known differences between Aurora and that server are rewritten and each
+// rewrite is reported; what cannot be loaded alike is refused with its line,
+// before anything is loaded where it can be seen before.
 package dump
 
 import (
@@ -52,7 +53,7 @@ func Detect(ctx context.Context, db *sql.DB) (Target, error) {
 
 // Report is what a load did.
 type Report struct {
-	Schemas    []string // that hold the loaded tables, sorted
+	Schemas    []string // that hold the loaded tables, sorted; for PostgreSQL, databases
 	Statements int      // executed
 	Rewrites   []Rewrite
 }

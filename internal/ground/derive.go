@@ -25,10 +25,14 @@ const (
 	postgresVersion = "16.8"
 )
 
+// serverlessClass is the instance class of Aurora Serverless v2.
+const serverlessClass = "db.serverless"
+
 // ForConfig derives a ground in which everything is as a configuration asks:
 // each id of its data set becomes a cluster or table, each prefix or tag two
 // examples. Cluster ids with "postgres" or "pg" in them are Aurora PostgreSQL,
-// all others Aurora MySQL.
+// all others Aurora MySQL; those with "serverless" are Serverless v2, with a
+// reader.
 func ForConfig(c config.Config) (Ground, error) {
 	g := Ground{Organization: Organization{ID: c.OrganizationID, ManagementAccount: managementAccount(c), CrossAccountBackup: true}}
 	for _, s := range c.DataSet.Clusters {
@@ -105,6 +109,9 @@ func cluster(c config.Config, e named) Cluster {
 	if strings.Contains(e.name, "postgres") || strings.Contains(e.name, "pg") {
 		out.Engine, out.EngineVersion, out.LogExports, out.Master.Name = "aurora-postgresql", postgresVersion, []string{"postgresql"}, "postgres"
 		out.Settings.BacktrackHours = 0
+	}
+	if strings.Contains(e.name, "serverless") {
+		out.InstanceClass, out.Settings.Serverless, out.Settings.Readers = serverlessClass, &ACU{Min: 0.5, Max: 16}, 1
 	}
 	return out
 }

@@ -128,7 +128,7 @@ type Secret struct {
 	Deleted bool `json:"deleted,omitempty"`
 }
 
-// Cluster is an Aurora cluster of production with one writer.
+// Cluster is an Aurora cluster of production.
 type Cluster struct {
 	ID             string            `json:"id"`
 	Engine         string            `json:"engine"`
@@ -154,6 +154,16 @@ type Cluster struct {
 	Status string `json:"status,omitempty"`
 	// BackedUp says that a backup plan works on it for a day.
 	BackedUp bool `json:"backedUp,omitempty"`
+
+	// SQL is what the master user executes once the data and the users are
+	// there: more databases, roles, grants.
+	SQL []Script `json:"sql,omitempty"`
+}
+
+// Script is some statements for one database.
+type Script struct {
+	Database   string   `json:"database,omitempty"` // empty: none for MySQL, "postgres" for PostgreSQL
+	Statements []string `json:"statements"`
 }
 
 // Key is the customer managed key of a cluster.
@@ -235,6 +245,12 @@ func (g Ground) validate() error {
 			if len(u.Password) < 8 {
 				return fmt.Errorf("ground: user %s of cluster %s: a password of fewer than 8 characters", u.Name, c.ID)
 			}
+		}
+		if c.Settings.Readers < 0 || c.Settings.Readers > 15 {
+			return fmt.Errorf("ground: cluster %s: %d readers; Aurora has 0 to 15", c.ID, c.Settings.Readers)
+		}
+		if (c.InstanceClass == serverlessClass) != (c.Settings.Serverless != nil) {
+			return fmt.Errorf("ground: cluster %s: settings.serverless and the instance class %s belong together", c.ID, serverlessClass)
 		}
 		if c.Writes && len(c.Users) == 0 {
 			return fmt.Errorf("ground: cluster %s is written to but has no user to do it", c.ID)

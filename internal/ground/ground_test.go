@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"flag"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -49,9 +50,12 @@ func TestExampleIsDerived(t *testing.T) {
 
 func TestParseRefuses(t *testing.T) {
 	for name, c := range map[string]struct{ raw, want string }{
-		"unknown field":   {`{"cluster": []}`, "unknown field"},
-		"short password":  {`{"accounts":[{"id":"1","secrets":[{"name":"s","user":"u","password":"short"}]}]}`, "fewer than 8"},
-		"writer, no user": {`{"clusters":[{"id":"c","master":{"name":"admin","password":"long-enough"},"writes":true}]}`, "no user"},
+		"unknown field":           {`{"cluster": []}`, "unknown field"},
+		"short password":          {`{"accounts":[{"id":"1","secrets":[{"name":"s","user":"u","password":"short"}]}]}`, "fewer than 8"},
+		"serverless, no scaling":  {`{"clusters":[{"id":"c","instanceClass":"db.serverless","master":{"name":"admin","password":"long-enough"}}]}`, "belong together"},
+		"scaling, not serverless": {`{"clusters":[{"id":"c","instanceClass":"db.r6g.large","serverlessV2":{"min":1,"max":2},"master":{"name":"admin","password":"long-enough"}}]}`, "belong together"},
+		"too many instances":      {`{"clusters":[{"id":"c","instances":17,"master":{"name":"admin","password":"long-enough"}}]}`, "1 to 16"},
+		"writer, no user":         {`{"clusters":[{"id":"c","master":{"name":"admin","password":"long-enough"},"writes":true}]}`, "no user"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if _, err := Parse([]byte(c.raw)); err == nil || !strings.Contains(err.Error(), c.want) {
@@ -84,4 +88,27 @@ func TestSelectors(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(example))
 	f.Fuzz(func(t *testing.T, raw []byte) { _, _ = Parse(raw) })
+}
+
+// The id of a cluster says what it is on a derived ground.
+func TestKindsOfClusters(t *testing.T) {
+	c := exampleConfig(t)
+	c.DataSet.Clusters = []config.Selector{{ID: "shop-orders"}, {ID: "shop-serverless"}, {ID: "shop-pg-serverless"}}
+	g, err := ForConfig(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	type kind struct {
+		engine, class string
+		readers       int
+		scales        bool
+	}
+	var got []kind
+	for _, cl := range g.Clusters {
+		got = append(got, kind{cl.Engine, cl.InstanceClass, cl.Settings.Readers, cl.Settings.Serverless != nil})
+	}
+	want := []kind{{"aurora-mysql", "db.r6g.large", 0, false}, {"aurora-mysql", serverlessClass, 1, true}, {"aurora-postgresql", serverlessClass, 1, true}}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -92,34 +93,34 @@ func (s *checkGround) settle(ctx context.Context, in CheckGroundInput, wish Back
 	if _, found, err := s.ledger.Get(ctx, planKey(id), &p); err != nil || found {
 		return p, err
 	}
-	items, err := s.preflight(ctx, id, t, wish.Only)
+	items, left, err := s.preflight(ctx, id, t, wish.Only)
 	if err != nil {
 		return Plan{}, err
 	}
-	p = Plan{RefreshID: id, Target: t.Name, ConfigHash: s.Config.Hash(), CreatedAt: s.Now().UTC(), Only: wish.Only, Items: items}
+	p = Plan{RefreshID: id, Target: t.Name, ConfigHash: s.Config.Hash(), CreatedAt: s.Now().UTC(), Only: wish.Only, Items: items, LeftOut: left}
 	return p, s.ledger.Put(ctx, planKey(id), p)
 }
 
 // preflight finds the items and asks production's half of the preflight, and
 // what needs both. What was proved goes to the ledger, as it may be long.
-func (s *checkGround) preflight(ctx context.Context, id string, t config.Target, only []string) ([]Planned, error) {
+func (s *checkGround) preflight(ctx context.Context, id string, t config.Target, only []string) ([]Planned, []ItemName, error) {
 	facts, err := s.ground.Production(ctx, t, only)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	items := plannedItems(facts)
 	if names := unknown(only, items); names != "" {
-		return nil, fault.New(fault.BadRequest, "choose the items", names, "correct only", "the data set has no such cluster or table")
+		return nil, nil, fault.New(fault.BadRequest, "choose the items", names, "correct only", "the data set has no such cluster or table")
 	}
 	report := check.Run(facts, check.Production, check.Both)
 	if problems := report.Problems(); len(problems) > 0 {
-		return nil, &fault.Error{Name: fault.NotReady, Op: "begin a refresh of " + t.Name, Cause: problems,
+		return nil, nil, &fault.Error{Name: fault.NotReady, Op: "begin a refresh of " + t.Name, Cause: problems,
 			Next: "mend these and start again; nothing was begun"}
 	}
 	if len(items) == 0 {
-		return nil, fault.New(fault.BadRequest, "choose the items", t.Name, "correct dataSet in dbferry.json", "the selectors match nothing")
+		return nil, nil, fault.New(fault.BadRequest, "choose the items", t.Name, "correct dataSet in dbferry.json", "the selectors match nothing")
 	}
-	return items, s.ledger.Put(ctx, runKey(id, preflightFile), report)
+	return items, leftOut(facts), s.ledger.Put(ctx, runKey(id, preflightFile), report)
 }
 
 // preflightFile is where in a run the findings of its preflight are kept.
@@ -240,7 +241,7 @@ func unknown(only []string, items []Planned) string {
 	var out []string
 	for _, name := range only {
 		if !slices.ContainsFunc(items, func(p Planned) bool { return p.ID == name }) {
-			out = append(out, name)
+			out = append(out, strconv.Quote(name)) // an empty one shows, too
 		}
 	}
 	return strings.Join(out, ", ")

@@ -61,8 +61,12 @@ func executionKey(execution string) string {
 	return "executions/" + ledger.Segment(executionName(execution)) + ".json"
 }
 
-func claimKey(id string) string     { return "claims/" + ledger.Segment(id) + ".json" }
-func candidateKey(id string) string { return "candidates/" + ledger.Segment(id) + ".json" }
+func claimKey(id string) string { return "claims/" + ledger.Segment(id) + ".json" }
+
+// candidatePrefix is where all candidates are.
+const candidatePrefix = "candidates/"
+
+func candidateKey(id string) string { return candidatePrefix + ledger.Segment(id) + ".json" }
 
 // executionName is the last part of an execution's ARN.
 func executionName(arn string) string { return arn[strings.LastIndex(arn, ":")+1:] }

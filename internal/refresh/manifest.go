@@ -33,6 +33,7 @@ type Manifest struct {
 	SpreadSeconds     float64        `json:"spreadSeconds"` // between the first and the last of them
 	AgeSeconds        float64        `json:"ageSeconds"`    // of the oldest data, when the manifest was published
 	Items             []ManifestItem `json:"items"`
+	LeftOut           []ItemName     `json:"leftOut,omitempty"` // what of the data set a partial refresh did not take
 }
 
 // Spread is the time between the first and the last cut-off of the items.
@@ -99,6 +100,7 @@ func (m Manifest) Verify(c config.Config, t config.Target, refreshID string) err
 		seen[string(it.Kind)+it.ID] = true
 		bad = append(bad, it.verify(c, t)...)
 	}
+	bad = append(bad, m.verifyLeftOut()...)
 	if len(bad) > 0 {
 		return fmt.Errorf("%s", strings.Join(bad, "; "))
 	}
@@ -107,7 +109,7 @@ func (m Manifest) Verify(c config.Config, t config.Target, refreshID string) err
 
 func (it ManifestItem) verify(c config.Config, t config.Target) []string {
 	var bad []string
-	if !itemName.MatchString(it.ID) || it.ID == "." || it.ID == ".." {
+	if !possibleName(it.ID) {
 		return []string{fmt.Sprintf("item name %q is not possible", it.ID)}
 	}
 	prod := c.ProductionPlace()

@@ -77,7 +77,15 @@ func (s *notify) cutOffs(ctx context.Context, end End) (string, error) {
 	if err != nil || !found {
 		return "", err
 	}
-	return describeCutOffs(m, s.Now()), nil
+	var c Candidate
+	if _, _, err := s.ledger.Get(ctx, candidateKey(end.RefreshID), &c); err != nil {
+		return "", err
+	}
+	lines := []string{describeCutOffs(m, s.Now())}
+	if len(m.LeftOut) > 0 {
+		lines = append(lines, describeLeftOut(m, c, s.Now()))
+	}
+	return strings.Join(lines, "\n"), nil
 }
 
 // mostItems is how many items a message names; SNS takes 256 KiB, a person less.
@@ -140,6 +148,27 @@ func tellDifferences(items []CandidateItem) []string {
 		lines = append(lines, fmt.Sprintf("- and %d more, in the candidate's record in the ledger", more))
 	}
 	return lines
+}
+
+// describeLeftOut says what a partial refresh did not take and, once there is a
+// candidate, what stands in its place and how old that is.
+func describeLeftOut(m Manifest, c Candidate, now time.Time) string {
+	if len(c.Inherited) == 0 {
+		return fmt.Sprintf("%d item(s) of the data set left out: %s.", len(m.LeftOut), itemNames(m.LeftOut))
+	}
+	lines := []string{fmt.Sprintf("%d item(s) of the data set left out; in their place:", len(m.LeftOut))}
+	for i, in := range c.Inherited {
+		if i == mostItems {
+			lines = append(lines, fmt.Sprintf("  and %d more, in the candidate's record", len(c.Inherited)-mostItems))
+			break
+		}
+		if in.RefreshID == "" {
+			lines = append(lines, fmt.Sprintf("  %s %s: nothing; no refresh has brought it yet", in.Kind, in.Source))
+			continue
+		}
+		lines = append(lines, fmt.Sprintf("  %s %s: %s of refresh %s, %s old", in.Kind, in.Source, in.Name, in.RefreshID, now.Sub(in.CutOff.NotBefore).Round(time.Second)))
+	}
+	return strings.Join(lines, "\n")
 }
 
 // message is the text of a notification. SNS takes subjects of at most 100

@@ -88,7 +88,7 @@ func (s *publishManifest) build(ctx context.Context, in RunInput, there names.Pl
 	}
 	m := Manifest{
 		Schema: ManifestSchema, RefreshID: p.RefreshID, Target: p.Target, ProductionAccount: s.here.Account, TargetAccount: there.Account,
-		Region: s.here.Region, ConfigHash: p.ConfigHash, PublishedAt: s.Now().UTC().Truncate(time.Millisecond), CutOff: cutOffs(backups),
+		Region: s.here.Region, ConfigHash: p.ConfigHash, PublishedAt: s.Now().UTC().Truncate(time.Millisecond), CutOff: cutOffs(backups), LeftOut: p.LeftOut,
 	}
 	m.SpreadSeconds, m.AgeSeconds = m.Spread().Seconds(), m.Age(m.PublishedAt).Seconds()
 	for _, it := range p.Items {

@@ -23,6 +23,7 @@ type Candidate struct {
 	RecordedAt time.Time       `json:"recordedAt"`
 	CutOff     CutOff          `json:"cutOff"`
 	Items      []CandidateItem `json:"items"`
+	Inherited  []Inherited     `json:"inherited,omitempty"` // what stands for the items that a partial refresh left out
 }
 
 // CandidateItem is one item of a candidate.
@@ -85,6 +86,9 @@ func (s *recordCandidate) do(ctx context.Context, in RunInput) (Opened, error) {
 	}
 	if _, _, found, err := s.ledger.Bytes(ctx, candidateKey(in.RefreshID)); err != nil || found {
 		return Opened{Status: string(converge.Done), Items: len(c.Items)}, err
+	}
+	if c.Inherited, err = s.inherit(ctx, p); err != nil {
+		return Opened{}, err
 	}
 	return Opened{Status: string(converge.Done), Items: len(c.Items)}, s.ledger.Put(ctx, candidateKey(in.RefreshID), c)
 }

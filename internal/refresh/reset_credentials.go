@@ -46,6 +46,16 @@ type access struct {
 	users  map[string]credential // by user name
 }
 
+// kept is what an account of this name logs in with from now on. A MySQL master
+// user may have more hosts than the one that RDS looks after.
+func (a access) kept(user string) (credential, bool) {
+	if user == a.master.User {
+		return a.master, true
+	}
+	cred, ok := a.users[user]
+	return cred, ok
+}
+
 func (s *resetCredentials) do(ctx context.Context, in ItemInput) (converge.Answer, any, error) {
 	it, err := s.item(ctx, in)
 	if err != nil {
@@ -160,10 +170,10 @@ func (s *resetCredentials) setAll(ctx context.Context, db *sql.DB, acc access) (
 	}
 	fact := Credentials{Proved: []string{acc.master.User}, Locked: []string{}}
 	for _, a := range all {
-		if a.User == acc.master.User {
-			continue
+		if a.User == acc.master.User && (a.Host == "" || a.Host == "%") {
+			continue // RDS has set it
 		}
-		cred, keep := acc.users[a.User]
+		cred, keep := acc.kept(a.User)
 		if keep {
 			err = accounts.SetPassword(ctx, a, cred.password)
 		} else {
@@ -185,10 +195,12 @@ func (s *resetCredentials) prove(ctx context.Context, accounts dbconn.Accounts, 
 		login := acc.login
 		login.User, login.Password = user, acc.users[user].password
 		db, err := dbconn.Open(ctx, s.Dialer, login)
-		if err != nil {
+		if err != nil && !dbconn.IsForbidden(err) {
 			return fault.New(fault.LoginFailed, "log in as "+user, login.Host, "does the user exist in production, and may it log in from the functions' subnets?", "%v", err)
 		}
-		db.Close()
+		if err == nil {
+			db.Close()
+		}
 		fact.Proved = append(fact.Proved, user)
 	}
 	left, err := accounts.List(ctx)
@@ -196,7 +208,7 @@ func (s *resetCredentials) prove(ctx context.Context, accounts dbconn.Accounts, 
 		return s.databaseError("list the accounts", acc, err)
 	}
 	for _, a := range left {
-		if _, keep := acc.users[a.User]; !keep && a.User != acc.master.User {
+		if _, keep := acc.kept(a.User); !keep {
 			return fault.New(fault.LoginFailed, "lock every other account", acc.login.Host, "lock it by hand and continue with resume", "%s can still log in", a)
 		}
 	}
@@ -204,5 +216,5 @@ func (s *resetCredentials) prove(ctx context.Context, accounts dbconn.Accounts, 
 }
 
 func (s *resetCredentials) databaseError(op string, acc access, err error) error {
-	return fault.New(fault.LoginFailed, op, acc.login.Host, "the master user needs CREATE USER on Aurora MySQL, CREATEROLE on Aurora PostgreSQL", "%v", err)
+	return fault.New(fault.LoginFailed, op, acc.login.Host, "the master user needs CREATE USER on Aurora MySQL; on Aurora PostgreSQL CREATEROLE and, from version 16 on, ADMIN OPTION on every role that can log in", "%v", err)
 }

@@ -17,12 +17,13 @@ type Planned struct {
 
 // Plan is what one refresh will do, fixed when it begins.
 type Plan struct {
-	RefreshID  string    `json:"refreshId"`
-	Target     string    `json:"target"`
-	ConfigHash string    `json:"configHash"`
-	CreatedAt  time.Time `json:"createdAt"`
-	Only       []string  `json:"only,omitempty"` // what a partial refresh was limited to
-	Items      []Planned `json:"items"`
+	RefreshID  string     `json:"refreshId"`
+	Target     string     `json:"target"`
+	ConfigHash string     `json:"configHash"`
+	CreatedAt  time.Time  `json:"createdAt"`
+	Only       []string   `json:"only,omitempty"` // what a partial refresh was limited to
+	Items      []Planned  `json:"items"`
+	LeftOut    []ItemName `json:"leftOut,omitempty"` // of the data set, by a partial refresh
 }
 
 // MapItem is one entry of the list that a Distributed Map reads.

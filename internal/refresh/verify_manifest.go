@@ -167,7 +167,7 @@ func (s *verifyManifest) claim(ctx context.Context, tr Trigger, execution string
 func (s *verifyManifest) accept(ctx context.Context, m Manifest, raw []byte, execution string) error {
 	now := s.Now().UTC()
 	items := planned(m)
-	p := Plan{RefreshID: m.RefreshID, Target: s.t.Name, ConfigHash: m.ConfigHash, CreatedAt: now, Items: items}
+	p := Plan{RefreshID: m.RefreshID, Target: s.t.Name, ConfigHash: m.ConfigHash, CreatedAt: now, Items: items, LeftOut: m.LeftOut}
 	r := run{RefreshID: m.RefreshID, Target: s.t.Name, Execution: execution, StartedAt: now}
 	if err := s.ledger.Put(ctx, executionKey(execution), r); err != nil {
 		return err

@@ -2,7 +2,6 @@ package rehearsal
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"time"
 
@@ -37,6 +36,9 @@ func (s *stage) prove(ctx context.Context, t config.Target, o Outcome, r *Result
 		}
 	}
 	r.CutOffSpread, r.DataAge = m.Spread(), m.Age(o.Ended)
+	if err := s.inherited(t, o, r); err != nil {
+		return err
+	}
 	return s.proveItems(ctx, t, m, r)
 }
 
@@ -87,22 +89,25 @@ func (s *stage) proveItem(ctx context.Context, t config.Target, it refresh.Manif
 		return nil, nil, err
 	}
 	defer proof.Remove()
-	db, err := proof.Superuser(ctx, "")
-	if err != nil {
-		return nil, nil, err
-	}
-	defer db.Close()
-	source, err := sqlserver.Checksum(ctx, db, proof.Engine(), "")
+	source, err := proof.Checksums(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
 	if w := s.writer(it.ID); w != nil {
-		if broken, err = s.proveWrites(ctx, db, w, it); err != nil {
+		if broken, err = s.proveWrites(ctx, proof, w, it); err != nil {
 			return nil, nil, err
 		}
 	}
-	copied, err := s.restoredSums(ctx, t, names.RestoredCluster(it.ID, refreshID))
-	return pairUp(it.ID, names.RestoredCluster(it.ID, refreshID), source, copied), broken, err
+	restored := names.RestoredCluster(it.ID, refreshID)
+	server, err := s.databases.server(t.Account + "/" + restored)
+	if err != nil { // it was never restored
+		return pairUp(it.ID, restored, source, nil), broken, nil
+	}
+	copied, err := server.Checksums(ctx)
+	if err == nil && broken == nil {
+		broken, err = s.intrude(ctx, server, it.ID)
+	}
+	return pairUp(it.ID, restored, source, copied), broken, err
 }
 
 func (s *stage) writer(item string) *writer {
@@ -114,7 +119,12 @@ func (s *stage) writer(item string) *writer {
 	return nil
 }
 
-func (s *stage) proveWrites(ctx context.Context, db *sql.DB, w *writer, it refresh.ManifestItem) (broken, err error) {
+func (s *stage) proveWrites(ctx context.Context, proof *sqlserver.Server, w *writer, it refresh.ManifestItem) (broken, err error) {
+	db, err := proof.Superuser(ctx, "")
+	if err != nil {
+		return nil, err
+	}
+	defer db.Close()
 	rows, err := db.QueryContext(ctx, fmt.Sprintf("SELECT id FROM shop.orders WHERE id >= %d", firstID))
 	if err != nil {
 		return nil, err
@@ -135,37 +145,23 @@ func (s *stage) proveWrites(ctx context.Context, db *sql.DB, w *writer, it refre
 	return w.judge(func(id int) bool { return found[id] }, cut.Earliest, cut.Latest), err
 }
 
-// restoredSums sums up a restored cluster; nil when it was never restored.
-func (s *stage) restoredSums(ctx context.Context, t config.Target, name string) ([]sqlserver.TableSum, error) {
-	server, err := s.databases.server(t.Account + "/" + name)
-	if err != nil {
-		return nil, nil
-	}
-	db, err := server.Superuser(ctx, "")
-	if err != nil {
-		return nil, err
-	}
-	defer db.Close()
-	return sqlserver.Checksum(ctx, db, server.Engine(), "")
-}
-
 // pairUp puts each table beside its copy; a table that exists on one side only
 // has no rows and no sum on the other.
 func pairUp(source, target string, at, copied []sqlserver.TableSum) []Item {
 	var out []Item
 	byName := map[string]sqlserver.TableSum{}
 	for _, t := range copied {
-		byName[t.Schema+"."+t.Table] = t
+		byName[t.Name()] = t
 	}
 	for _, t := range at {
-		name := t.Schema + "." + t.Table
+		name := t.Name()
 		c := byName[name]
 		delete(byName, name)
 		out = append(out, Item{Source: source + "/" + name, Kind: "cluster", Target: target + "/" + name,
 			RowsSource: int(t.Rows), ChecksumSource: t.Sum, RowsTarget: int(c.Rows), ChecksumTarget: c.Sum})
 	}
 	for _, t := range copied {
-		name := t.Schema + "." + t.Table
+		name := t.Name()
 		if _, only := byName[name]; only {
 			out = append(out, Item{Source: source + "/" + name, Kind: "cluster", Target: target + "/" + name, RowsTarget: int(t.Rows), ChecksumTarget: t.Sum})
 		}

@@ -30,6 +30,7 @@ type Result struct {
 	CutOffs      []CutOff      // of every item, as the manifest states them
 	CutOffSpread time.Duration // from the earliest to the latest of them
 	DataAge      time.Duration // from the earliest of them to the end
+	Inherited    []Inherited   // what the candidate has in place of the items that were left out
 
 	Permissions   Permissions
 	SecretsLeaked []string // "what, where"; empty when nothing leaked
@@ -93,6 +94,16 @@ type Difference struct {
 	Production string
 	Here       string
 	Why        string
+}
+
+// Inherited is what stands for an item that a partial refresh left out. Name and
+// RefreshID are empty when no earlier refresh has brought it.
+type Inherited struct {
+	Kind      string // "cluster" or "table"
+	Source    string
+	Name      string // in the target
+	RefreshID string
+	DataAge   time.Duration // at the end
 }
 
 // Wait is one piece of asynchronous AWS work, in time since the start.

@@ -35,7 +35,8 @@ type Scenario struct {
 	Resume bool
 	// Weather is how events of AWS services travel, by source ("aws.s3").
 	Weather map[string]events.Weather
-	// Load gives dumps that replace the sample database, by engine: "mysql".
+	// Load gives dumps that replace the sample database, by engine: "mysql",
+	// "postgres".
 	Load map[string]string
 	// Tables, when positive, is how many DynamoDB tables production has.
 	Tables int

@@ -24,6 +24,7 @@ type result struct {
 	CutOffs             []cutOff      `json:"cutOffs"`
 	CutOffSpreadSeconds float64       `json:"cutOffSpreadSeconds"`
 	DataAgeSeconds      float64       `json:"dataAgeSeconds"`
+	Inherited           []inherited   `json:"inherited"`
 	Denials             []denial      `json:"denials"`
 	CriticalPathSeconds float64       `json:"criticalPathSeconds"`
 	SimulatedSeconds    float64       `json:"simulatedSeconds"`
@@ -77,6 +78,14 @@ type cutOff struct {
 	NotAfter  time.Time `json:"notAfter"`
 }
 
+type inherited struct {
+	Kind           string   `json:"kind"`
+	Source         string   `json:"source"`
+	Name           string   `json:"name"`
+	RefreshID      string   `json:"refreshId"`      // empty when no earlier refresh has it
+	DataAgeSeconds *float64 `json:"dataAgeSeconds"` // null when no earlier refresh has it
+}
+
 type denial struct {
 	Account  string `json:"account"`
 	Who      string `json:"who"`
@@ -115,7 +124,7 @@ func JSON(results []*rehearsal.Result) ([]byte, error) {
 func render(r *rehearsal.Result) result {
 	out := result{
 		Target: r.Target, Verdict: r.Verdict, Cause: r.Cause, RefreshID: r.RefreshID,
-		Executions: []execution{}, Items: []item{}, Differences: []difference{}, Carried: []carriedOver{}, Waits: []wait{}, CutOffs: []cutOff{}, Denials: []denial{},
+		Executions: []execution{}, Items: []item{}, Differences: []difference{}, Carried: []carriedOver{}, Waits: []wait{}, CutOffs: []cutOff{}, Inherited: []inherited{}, Denials: []denial{},
 		CutOffSpreadSeconds: seconds(r.CutOffSpread), DataAgeSeconds: seconds(r.DataAge),
 		CriticalPathSeconds: seconds(r.CriticalPath), SimulatedSeconds: seconds(r.Duration),
 		Permissions:   permissions{Granted: r.Permissions.Granted, Used: r.Permissions.Used, Unused: r.Permissions.Unused},
@@ -146,6 +155,14 @@ func render(r *rehearsal.Result) result {
 	}
 	for _, c := range r.CutOffs {
 		out.CutOffs = append(out.CutOffs, cutOff(c))
+	}
+	for _, i := range r.Inherited {
+		one := inherited{Kind: i.Kind, Source: i.Source, Name: i.Name, RefreshID: i.RefreshID}
+		if i.RefreshID != "" {
+			s := seconds(i.DataAge)
+			one.DataAgeSeconds = &s
+		}
+		out.Inherited = append(out.Inherited, one)
 	}
 	for _, d := range r.Denials {
 		out.Denials = append(out.Denials, denial{d.Account, d.Who, d.Action, d.Resource, d.Why, d.Missing, d.Fix})

@@ -29,6 +29,10 @@ func good() *rehearsal.Result {
 		Border: []rehearsal.Crossing{{At: 71 * time.Minute, What: "SUCCEEDED event to bus dbferry-staging"}},
 		CutOffs: []rehearsal.CutOff{{Item: "shop-orders", Kind: "cluster",
 			NotBefore: time.Date(2026, 11, 23, 3, 1, 0, 0, time.UTC), NotAfter: time.Date(2026, 11, 23, 3, 11, 0, 0, time.UTC)}},
+		Inherited: []rehearsal.Inherited{
+			{Kind: "table", Source: "shop-carts", Name: "shop-carts-202611220300-0a1b2c", RefreshID: "202611220300-0a1b2c", DataAge: 25 * time.Hour},
+			{Kind: "table", Source: "shop-new"},
+		},
 		CriticalPath: 100 * time.Minute, Duration: 110 * time.Minute, DataAge: 109 * time.Minute, CutOffSpread: 10 * time.Minute,
 		Permissions: rehearsal.Permissions{Granted: 10, Used: 9, Unused: []string{"dbferry-notify sns:Publish"}},
 	}

@@ -20,6 +20,7 @@ func Screen(w io.Writer, r *rehearsal.Result, details bool) {
 	cutOffs(w, r)
 	carried(w, r, details)
 	differences(w, r, details)
+	inheritance(w, r)
 	denials(w, r)
 	verdict(w, r)
 	if details {
@@ -150,6 +151,30 @@ func differences(w io.Writer, r *rehearsal.Result, all bool) {
 	tw.Flush()
 	if more := len(r.Differences) - len(list); more > 0 {
 		fmt.Fprintf(w, "and %d more, with --details or --json\n", more)
+	}
+	fmt.Fprintln(w)
+}
+
+// inheritance shows what stands for the items that a partial refresh left out.
+func inheritance(w io.Writer, r *rehearsal.Result) {
+	if len(r.Inherited) == 0 {
+		return
+	}
+	tw := tabwriter.NewWriter(w, 0, 0, 3, ' ', 0)
+	fmt.Fprintln(tw, "left out\tin its place\tof refresh\tdata age")
+	for i, in := range r.Inherited {
+		if i == mostShown {
+			break
+		}
+		if in.RefreshID == "" {
+			fmt.Fprintf(tw, "%s %s\tnothing: no earlier refresh has it\n", in.Kind, in.Source)
+			continue
+		}
+		fmt.Fprintf(tw, "%s %s\t%s\t%s\t%s\n", in.Kind, in.Source, in.Name, in.RefreshID, short(in.DataAge))
+	}
+	tw.Flush()
+	if rest := len(r.Inherited) - mostShown; rest > 0 {
+		fmt.Fprintf(w, "and %d more\n", rest)
 	}
 	fmt.Fprintln(w)
 }

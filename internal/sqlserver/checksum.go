@@ -13,9 +13,10 @@ import (
 
 // TableSum is the content of one table in short.
 type TableSum struct {
-	Schema string
-	Table  string
-	Rows   int64
+	Database string // of a PostgreSQL server, when Server.Checksums made it
+	Schema   string
+	Table    string
+	Rows     int64
 	// Sum is 32 hex digits. It is equal for equal rows in any order, and
 	// differs when a cell, a NULL, a column's name or the number of times a
 	// row occurs differs.

@@ -77,9 +77,10 @@ func (t *PostgresTools) command(dir string, port int) *exec.Cmd {
 }
 
 // setUp makes the master user as Aurora PostgreSQL does: member of
-// rds_superuser, may create roles and databases, and is no superuser.
+// rds_superuser, may create roles and databases, owns the first database, and
+// is no superuser.
 func (t *PostgresTools) setUp(ctx context.Context, s *Server) error {
-	db, err := t.open(login{user: superuser, database: "postgres", dial: s.dialSocket})
+	db, err := t.open(login{user: superuser, database: MainDatabase, dial: s.dialSocket})
 	if err != nil {
 		return err
 	}
@@ -89,11 +90,21 @@ func (t *PostgresTools) setUp(ctx context.Context, s *Server) error {
 		"CREATE ROLE rds_superuser NOLOGIN",
 		"GRANT pg_monitor, pg_signal_backend TO rds_superuser WITH ADMIN OPTION",
 		fmt.Sprintf("CREATE ROLE %s LOGIN CREATEDB CREATEROLE IN ROLE rds_superuser PASSWORD %s", admin, quotePostgres(s.options.AdminPassword)),
+		fmt.Sprintf("ALTER DATABASE %s OWNER TO %s", MainDatabase, admin),
+	}
+	if t.major() >= 15 { // before, only superusers could
+		statements = append(statements, "GRANT SET ON PARAMETER session_replication_role TO rds_superuser")
 	}
 	if s.options.Database != "" {
 		statements = append(statements, fmt.Sprintf("CREATE DATABASE %s OWNER %s", QuoteName(Postgres, s.options.Database), admin))
 	}
 	return execAll(ctx, db, statements)
+}
+
+func (t *PostgresTools) major() int {
+	text, _, _ := strings.Cut(t.Version, ".")
+	n, _ := strconv.Atoi(text) // Find takes only versions that begin with a number
+	return n
 }
 
 func (t *PostgresTools) open(l login) (*sql.DB, error) {
@@ -103,7 +114,7 @@ func (t *PostgresTools) open(l login) (*sql.DB, error) {
 	}
 	cfg.User, cfg.Password, cfg.Database = l.user, l.password, l.database
 	if cfg.Database == "" {
-		cfg.Database = "postgres"
+		cfg.Database = MainDatabase
 	}
 	dial := asDialFunc(l.dial)
 	cfg.DialFunc = func(ctx context.Context, network, addr string) (net.Conn, error) { return dial(ctx, network, addr) }

@@ -35,7 +35,11 @@ func (v *visit) clusters(ctx context.Context) error {
 				continue
 			}
 			found++
-			if !taken[id] && v.wanted(id) {
+			switch {
+			case taken[id]:
+			case !v.wanted(id):
+				v.f.LeftOut = append(v.f.LeftOut, check.Item{Kind: "cluster", ID: id})
+			default:
 				if err := v.cluster(ctx, c); err != nil {
 					return err
 				}
@@ -43,7 +47,12 @@ func (v *visit) clusters(ctx context.Context) error {
 			taken[id] = true
 		}
 		v.selected("clusters", i, sel, found)
-		if found == 0 && sel.ID != "" && v.wanted(sel.ID) {
+		if found > 0 || sel.ID == "" {
+			continue
+		}
+		if !v.wanted(sel.ID) {
+			v.f.LeftOut = append(v.f.LeftOut, check.Item{Kind: "cluster", ID: sel.ID})
+		} else {
 			v.f.Clusters = append(v.f.Clusters, check.ClusterFacts{ID: sel.ID, Missing: true})
 		}
 	}

@@ -24,7 +24,13 @@ func (v *visit) tables(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	found = slices.DeleteFunc(found, func(name string) bool { return !v.wanted(name) })
+	found = slices.DeleteFunc(found, func(name string) bool {
+		if v.wanted(name) {
+			return false
+		}
+		v.f.LeftOut = append(v.f.LeftOut, check.Item{Kind: "table", ID: name})
+		return true
+	})
 	for _, name := range found {
 		f, err := v.table(ctx, name, len(found) <= tagLimit)
 		if err != nil {
