@@ -126,7 +126,8 @@ type Job struct {
 
 	// Start asks AWS for the job; in is the intent that was written before.
 	Start func(ctx context.Context, in Intent, token string) (id string, err error)
-	Look  func(ctx context.Context, id string) (JobState, error)
+	// Look asks AWS about the job in.ResourceID.
+	Look func(ctx context.Context, in Intent) (JobState, error)
 }
 
 // JobState is what a look at a job found.
@@ -151,11 +152,15 @@ func (j Job) Converge(ctx context.Context) (Answer, Intent, error) {
 		return Answer{}, in, err
 	}
 	if in.ResourceID == "" {
-		if in, err = j.start(ctx, in, ver); err != nil {
+		in, err = j.start(ctx, in, ver)
+		if fault.Is(err, fault.NameTaken) && in.Execution != j.Execution {
+			return j.again(ctx) // an attempt whose name is not free never begins
+		}
+		if err != nil {
 			return Answer{}, in, err
 		}
 	}
-	state, err := j.Look(ctx, in.ResourceID)
+	state, err := j.Look(ctx, in)
 	if fault.IsNotFound(err) && j.Now().Sub(in.At) < 2*time.Minute {
 		return Wait(j.Now(), in.At), in, nil // not visible everywhere yet
 	}

@@ -50,8 +50,8 @@ func (s *copyRecoveryPoint) do(ctx context.Context, in ItemInput) (converge.Answ
 		Start: func(ctx context.Context, _ converge.Intent, token string) (string, error) {
 			return s.start(ctx, source.RecoveryPoint, there, token)
 		},
-		Look: func(ctx context.Context, id string) (converge.JobState, error) {
-			return s.look(ctx, id, there, &fact)
+		Look: func(ctx context.Context, in converge.Intent) (converge.JobState, error) {
+			return s.look(ctx, in.ResourceID, there, &fact)
 		},
 	}
 	a, intent, err := job.Converge(ctx)

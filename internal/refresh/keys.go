@@ -61,8 +61,10 @@ func executionKey(execution string) string {
 	return "executions/" + ledger.Segment(executionName(execution)) + ".json"
 }
 
+const candidatePrefix = "candidates/"
+
 func claimKey(id string) string     { return "claims/" + ledger.Segment(id) + ".json" }
-func candidateKey(id string) string { return "candidates/" + ledger.Segment(id) + ".json" }
+func candidateKey(id string) string { return candidatePrefix + ledger.Segment(id) + ".json" }
 
 // executionName is the last part of an execution's ARN.
 func executionName(arn string) string { return arn[strings.LastIndex(arn, ":")+1:] }

@@ -86,14 +86,15 @@ func TestATriggerIsBelievedOnlyInItsOwnForm(t *testing.T) {
 func goodManifest(t testing.TB) Manifest {
 	c, target := example(t)
 	prod, there := c.ProductionPlace(), c.Place(target)
+	cut := CutOff{NotBefore: time.Date(2026, 11, 23, 3, 0, 0, 0, time.UTC), NotAfter: time.Date(2026, 11, 23, 3, 20, 0, 0, time.UTC)}
 	return Manifest{Schema: ManifestSchema, RefreshID: id, Target: target.Name, ProductionAccount: prod.Account, TargetAccount: there.Account,
 		Region: c.Region, ConfigHash: c.Hash(), PublishedAt: time.Date(2026, 11, 23, 4, 0, 0, 0, time.UTC),
-		CutOff:        CutOff{NotBefore: time.Date(2026, 11, 23, 3, 0, 0, 0, time.UTC), NotAfter: time.Date(2026, 11, 23, 3, 20, 0, 0, time.UTC)},
+		CutOff:        cut,
 		SpreadSeconds: 1200, AgeSeconds: 3600,
 		Items: []ManifestItem{
-			{Kind: Cluster, ID: "shop-orders", SourceARN: prod.Cluster("shop-orders"), RecoveryPoint: "arn:aws:rds:eu-west-1:222222222222:cluster-snapshot:awsbackup:copyjob-1",
+			{Kind: Cluster, ID: "shop-orders", SourceARN: prod.Cluster("shop-orders"), RecoveryPoint: "arn:aws:rds:eu-west-1:222222222222:cluster-snapshot:awsbackup:copyjob-1", CutOff: cut,
 				Settings: Settings{Schema: SettingsSchema, Cluster: &ClusterSettings{Engine: "aurora-mysql"}}},
-			{Kind: Table, ID: "shop-carts", SourceARN: prod.Table("shop-carts"), RecoveryPoint: "arn:aws:backup:eu-west-1:222222222222:recovery-point:1",
+			{Kind: Table, ID: "shop-carts", SourceARN: prod.Table("shop-carts"), RecoveryPoint: "arn:aws:backup:eu-west-1:222222222222:recovery-point:1", CutOff: cut,
 				Settings: Settings{Schema: SettingsSchema, Table: &TableSettings{}}},
 		}}
 }
@@ -114,6 +115,9 @@ func TestEveryClaimOfAManifestIsChecked(t *testing.T) {
 		"the spread":         func(m *Manifest) { m.SpreadSeconds = 1 },
 		"the age":            func(m *Manifest) { m.AgeSeconds = 1 },
 		"a cut-off backward": func(m *Manifest) { m.CutOff.NotAfter = m.CutOff.NotBefore.Add(-time.Minute); m.SpreadSeconds = -60 },
+		"an item's cut-off":  func(m *Manifest) { m.Items[1].CutOff.NotAfter = m.CutOff.NotAfter.Add(time.Second) },
+		"no cut-off":         func(m *Manifest) { m.Items[0].CutOff = CutOff{} },
+		"a cut-off to come":  func(m *Manifest) { m.PublishedAt = m.CutOff.NotBefore; m.AgeSeconds = 0 },
 		"no items":           func(m *Manifest) { m.Items = nil },
 		"an item twice":      func(m *Manifest) { m.Items = append(m.Items, m.Items[0]) },
 		"an item's name":     func(m *Manifest) { m.Items[0].ID = "../locks" },

@@ -3,6 +3,7 @@ package rehearsal
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"fmt"
 	"time"
 
@@ -101,8 +102,23 @@ func (s *stage) proveItem(ctx context.Context, t config.Target, it refresh.Manif
 			return nil, nil, err
 		}
 	}
-	copied, err := s.restoredSums(ctx, t, names.RestoredCluster(it.ID, refreshID))
-	return pairUp(it.ID, names.RestoredCluster(it.ID, refreshID), source, copied), broken, err
+	name := s.restoredName(t, it, refreshID)
+	copied, err := s.restoredSums(ctx, t, name)
+	return pairUp(it.ID, name, source, copied), broken, err
+}
+
+// restoredName is what an item was restored as, from the target's ledger; before
+// that is known, the name of the first attempt.
+func (s *stage) restoredName(t config.Target, it refresh.ManifestItem, refreshID string) string {
+	key := fmt.Sprintf("runs/%s/items/%s/%s/restore-%s.json", refreshID, it.Kind, it.ID, it.Kind)
+	var made refresh.Restored
+	if raw, ok := s.s3.Object(s.config.Place(t).Ledger(), key); ok && json.Unmarshal(raw, &made) == nil {
+		return made.Name
+	}
+	if it.Kind == refresh.Table {
+		return names.RestoredTable(it.ID, refreshID)
+	}
+	return names.RestoredCluster(it.ID, refreshID)
 }
 
 func (s *stage) writer(item string) *writer {
@@ -174,7 +190,7 @@ func pairUp(source, target string, at, copied []sqlserver.TableSum) []Item {
 }
 
 func (s *stage) proveTable(t config.Target, it refresh.ManifestItem, refreshID string) (items []Item, broken, err error) {
-	out := Item{Source: it.ID, Kind: "table", Target: names.RestoredTable(it.ID, refreshID)}
+	out := Item{Source: it.ID, Kind: "table", Target: s.restoredName(t, it, refreshID)}
 	image := s.backup.Image(it.RecoveryPoint)
 	rows, sum, _, ok := s.dynamodb.ImageChecksum(image)
 	if !ok {
