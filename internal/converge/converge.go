@@ -9,6 +9,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -30,6 +31,9 @@ const (
 type Answer struct {
 	Status      Status `json:"status"`
 	WaitSeconds int    `json:"waitSeconds,omitempty"`
+
+	// Detail is what the work was seen to do, for an error about its deadline.
+	Detail string `json:"-"`
 }
 
 // DoneNow is the answer of finished work.
@@ -133,6 +137,7 @@ type Job struct {
 // JobState is what a look at a job found.
 type JobState struct {
 	Running bool
+	Status  string // AWS's word for how far it is, while it runs
 	Failed  string // why it ended badly; empty when it did not
 	Next    string // what to do about that
 }
@@ -169,7 +174,9 @@ func (j Job) Converge(ctx context.Context) (Answer, Intent, error) {
 	}
 	switch {
 	case state.Running:
-		return Wait(j.Now(), in.At), in, nil
+		a := Wait(j.Now(), in.At)
+		a.Detail = fmt.Sprintf("AWS's job %s is %s since %s", in.ResourceID, state.Status, in.At.Format(time.RFC3339))
+		return a, in, nil
 	case state.Failed == "":
 		return DoneNow(), in, nil
 	case in.Execution == j.Execution:

@@ -85,7 +85,7 @@ func (s *backUp) look(ctx context.Context, id string, fact *BackedUp) (converge.
 	case backuptypes.BackupJobStateAborted, backuptypes.BackupJobStateFailed, backuptypes.BackupJobStateExpired, backuptypes.BackupJobStatePartial:
 		return failedJob(string(out.State), msg), nil
 	}
-	return converge.JobState{Running: true}, nil
+	return converge.JobState{Running: true, Status: string(out.State)}, nil
 }
 
 func lifecycle(days int) *backuptypes.Lifecycle {

@@ -87,23 +87,25 @@ func (r restoring) look(ctx context.Context, intent converge.Intent) (converge.J
 	case backuptypes.RestoreJobStatusCompleted:
 		return madeAsWished(aws.ToString(out.CreatedResourceArn), fact), nil
 	case backuptypes.RestoreJobStatusAborted, backuptypes.RestoreJobStatusFailed:
-		return r.failed(ctx, intent, fact, failedJob(string(out.Status), aws.ToString(out.StatusMessage)))
+		return r.failed(ctx, fact, utc(out.CreationDate), failedJob(string(out.Status), aws.ToString(out.StatusMessage)))
 	}
-	return converge.JobState{Running: true}, nil
+	return converge.JobState{Running: true, Status: string(out.Status)}, nil
 }
 
-// failed adds what a failed job left: dbferry deletes nothing of which it is
+// failed adds what stands under the attempt's name: a resource that is older than
+// the job cannot be the job's. Either way dbferry deletes nothing of which it is
 // not sure that nobody uses it.
-func (r restoring) failed(ctx context.Context, intent converge.Intent, fact Restored, state converge.JobState) (converge.JobState, error) {
+func (r restoring) failed(ctx context.Context, fact Restored, jobBegan time.Time, state converge.JobState) (converge.JobState, error) {
 	at, found, err := r.created(ctx, fact.Name)
 	if err != nil || !found {
 		return state, err
 	}
-	if at.Before(intent.At.Add(-clockSkew)) {
-		state.Failed += fmt.Sprintf("; the %s %s was there before and was not touched", r.in.Item.Kind, fact.Name)
+	if at.Before(jobBegan) {
+		state.Failed += fmt.Sprintf("; the %s %s is older than the job and was not touched", r.in.Item.Kind, fact.Name)
+		state.Next = "see whose it is; resume restores under another name"
 		return state, nil
 	}
-	state.Failed += fmt.Sprintf("; it left the %s %s, which nothing uses", r.in.Item.Kind, fact.Name)
+	state.Failed += fmt.Sprintf("; it left the %s %s, made at %s", r.in.Item.Kind, fact.Name, at.Format(time.RFC3339))
 	state.Next += "; resume restores under another name, delete what was left when you have looked at it"
 	return state, nil
 }
