@@ -1,6 +1,7 @@
 package refresh
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"slices"
@@ -207,7 +208,7 @@ func unknown(only []string, items []Planned) string {
 	var out []string
 	for _, name := range only {
 		if !slices.ContainsFunc(items, func(p Planned) bool { return p.ID == name }) {
-			out = append(out, name)
+			out = append(out, cmp.Or(name, "an empty name"))
 		}
 	}
 	return strings.Join(out, ", ")

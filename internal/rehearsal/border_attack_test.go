@@ -18,7 +18,7 @@ import (
 	"github.com/dbferry/dbferry/internal/asl"
 	"github.com/dbferry/dbferry/internal/awsworld/events"
 	"github.com/dbferry/dbferry/internal/awsworld/states"
-	"github.com/dbferry/dbferry/internal/config"
+	"github.com/dbferry/dbferry/internal/ground"
 	"github.com/dbferry/dbferry/internal/names"
 	"github.com/dbferry/dbferry/internal/refresh"
 	"github.com/dbferry/dbferry/internal/rehearsal"
@@ -229,8 +229,8 @@ func (b *border) handled(name, owner string, all []states.Report, want int) {
 // TestCraftedManifests: a manifest that lies about anything is refused before it
 // is claimed, and the real one is restored as if nothing had been.
 func TestCraftedManifests(t *testing.T) {
-	two := variant(t, func(c *config.Config) { c.DataSet.Tables = []config.Selector{{Prefix: "shop-"}} })
-	play(t, rehearsal.Scenario{Assembly: two, Tables: 2}, func(_ *rehearsal.Rehearsal, o *rehearsal.Operator) error {
+	g := groundOf(t, func(g *ground.Ground) { g.Clusters = g.Clusters[:1] })
+	play(t, rehearsal.Scenario{Assembly: prefixed(t), Ground: g}, func(_ *rehearsal.Rehearsal, o *rehearsal.Operator) error {
 		b := atBorder(t, o)
 		b.Hold()
 		id, m := b.published()
@@ -277,10 +277,14 @@ func crafted(m refresh.Manifest) map[string]craft {
 			m.PublishedAt = m.PublishedAt.Add(24 * time.Hour)
 			m.AgeSeconds += 24 * 3600
 		}, says: "has not come yet"},
-		"without items":            {change: func(m *refresh.Manifest) { m.Items = nil }, says: "no items"},
-		"with an item twice":       {change: func(m *refresh.Manifest) { m.Items = append(m.Items, m.Items[0]) }, says: "twice"},
-		"with a source of another": {change: func(m *refresh.Manifest) { m.Items[0].SourceARN = "arn:aws:rds:eu-west-1:" + stranger + ":cluster:shop-orders" }, says: "names the source"},
-		"with a foreign point":     {change: func(m *refresh.Manifest) { m.Items[0].RecoveryPoint = "arn:aws:backup:eu-west-1:" + stranger + ":recovery-point:x" }, says: "not of account"},
+		"without items":      {change: func(m *refresh.Manifest) { m.Items = nil }, says: "no items"},
+		"with an item twice": {change: func(m *refresh.Manifest) { m.Items = append(m.Items, m.Items[0]) }, says: "twice"},
+		"with a source of another": {change: func(m *refresh.Manifest) {
+			m.Items[0].SourceARN = "arn:aws:rds:eu-west-1:" + stranger + ":cluster:shop-orders"
+		}, says: "names the source"},
+		"with a foreign point": {change: func(m *refresh.Manifest) {
+			m.Items[0].RecoveryPoint = "arn:aws:backup:eu-west-1:" + stranger + ":recovery-point:x"
+		}, says: "not of account"},
 		"with a point that is not there": {change: func(m *refresh.Manifest) {
 			first(m, refresh.Table).RecoveryPoint = "arn:aws:backup:eu-west-1:" + m.TargetAccount + ":recovery-point:x"
 		}, says: "not in the vault"},

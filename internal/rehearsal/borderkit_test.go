@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/dbferry/dbferry/internal/awsworld/events"
+	"github.com/dbferry/dbferry/internal/awsworld/rds"
 	"github.com/dbferry/dbferry/internal/awsworld/states"
 	"github.com/dbferry/dbferry/internal/names"
 	"github.com/dbferry/dbferry/internal/refresh"
@@ -20,7 +21,8 @@ type border struct {
 	*rehearsal.Operator
 	place names.Place
 
-	held []events.Event // what Hold caught
+	held  []events.Event  // what Hold caught
+	saved rds.SubnetGroup // of a mishap that will be mended
 }
 
 func atBorder(t *testing.T, o *rehearsal.Operator) *border {
@@ -76,6 +78,17 @@ func (b *border) claimant(id string) string {
 // records lists the keys of staging's ledger below a prefix.
 func (b *border) records(prefix string) []string {
 	return slices.DeleteFunc(b.Objects().Objects(b.place.Ledger()), func(k string) bool { return !strings.HasPrefix(k, prefix) })
+}
+
+// candidate is what a refresh opened.
+func (b *border) candidate(id string) (c refresh.Candidate) {
+	b.t.Helper()
+	raw, ok := b.Objects().Object(b.place.Ledger(), "candidates/"+id+".json")
+	if !ok {
+		b.t.Fatalf("refresh %s has no candidate", id)
+	}
+	b.must(json.Unmarshal(raw, &c))
+	return c
 }
 
 // quiet says that nothing is locked in either account.

@@ -54,6 +54,7 @@ type Service struct {
 	kms      *kms.Service
 	accounts map[string]*account
 	versions []EngineVersion
+	upgrades map[string]string // of versions whose support has ended, on restore
 }
 
 // New registers the operations of RDS.
