@@ -3,8 +3,8 @@ package rehearsal
 import (
 	"cmp"
 	"fmt"
-	"strings"
 	"path"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
