@@ -9,5 +9,5 @@ grep -rno '^func Fuzz[A-Za-z0-9]*' --include='*_test.go' events internal |
 	while read -r dir name; do
 		case "$name" in *"$FUZZ"*) ;; *) continue ;; esac
 		echo "fuzz $dir $name $FUZZTIME"
-		"${GO:-go}" test "./$dir" -run '^$' -fuzz "^$name\$" -fuzztime "$FUZZTIME" </dev/null
+		"${GO:-go}" test "./$dir" -run '^$' -fuzz "^$name\$" -fuzztime "$FUZZTIME" -fuzzminimizetime 2s </dev/null
 	done

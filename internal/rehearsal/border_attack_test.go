@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -143,6 +144,8 @@ func TestForgedAndReplayedTriggers(t *testing.T) {
 		}
 		owner, ends := b.claimant(out.RefreshID), b.records("runs/"+out.RefreshID+"/ends/")
 		success, arrived := b.from("aws.states"), b.from("aws.s3")
+		b.likeSample("production-succeeded/match-first-run", success)
+		b.likeSample("manifest-arrived/match-manifest", arrived)
 		b.mishaps(out.RefreshID, owner, success, arrived)
 		b.must(o.Sleep(10 * 24 * time.Hour)) // the recovery points have expired
 		b.handled("yesterday's triggers, long after", owner, append(b.deliver(success), b.deliver(arrived)...), 2)
@@ -152,6 +155,32 @@ func TestForgedAndReplayedTriggers(t *testing.T) {
 		b.quiet()
 		return err
 	})
+}
+
+// likeSample says that what the simulated services emit has the fields of AWS's
+// own sample, on which patterns and parsers are tested.
+func (b *border) likeSample(name string, e events.Event) {
+	b.t.Helper()
+	raw, err := os.ReadFile(root + "/events/testdata/" + name + ".json")
+	b.must(err)
+	var sample, got map[string]any
+	b.must(json.Unmarshal(raw, &sample))
+	b.must(json.Unmarshal(e.JSON(), &got))
+	if d := cmp.Diff(fields("", sample), fields("", got)); d != "" {
+		b.t.Errorf("%s (-sample +simulated):\n%s", name, d)
+	}
+}
+
+func fields(prefix string, v map[string]any) []string {
+	var out []string
+	for k, e := range v {
+		out = append(out, prefix+k)
+		if m, ok := e.(map[string]any); ok {
+			out = append(out, fields(prefix+k+".", m)...)
+		}
+	}
+	slices.Sort(out)
+	return out
 }
 
 func (b *border) mishaps(id, owner string, success, arrived events.Event) {
