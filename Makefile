@@ -37,6 +37,9 @@ bench: ## benchmarks
 	@scripts/ready.sh rehearse
 	$(GO) test -run '^$$' -bench . ./internal/...
 
+fuzz: ## fuzz each parser of outside input for a while (FUZZTIME=20s, FUZZ=name)
+	@scripts/fuzz.sh
+
 golden: ## write the golden files of packages that have some
 	$(GO) test ./infra/stack ./internal/report ./internal/keypolicy ./internal/check ./internal/rehearsal ./internal/ground ./internal/template -update
 

@@ -28,6 +28,7 @@ func addProduction(s *side) {
 	}
 	s.addUndeliveredPolicy()
 	s.addSideAlarms()
+	s.addStuckCopies()
 	s.productionOutputs()
 }
 

@@ -9,6 +9,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -30,6 +31,9 @@ const (
 type Answer struct {
 	Status      Status `json:"status"`
 	WaitSeconds int    `json:"waitSeconds,omitempty"`
+
+	// Detail is what the work was seen to do, for an error about its deadline.
+	Detail string `json:"-"`
 }
 
 // DoneNow is the answer of finished work.
@@ -126,12 +130,14 @@ type Job struct {
 
 	// Start asks AWS for the job; in is the intent that was written before.
 	Start func(ctx context.Context, in Intent, token string) (id string, err error)
-	Look  func(ctx context.Context, id string) (JobState, error)
+	// Look asks AWS about the job in.ResourceID.
+	Look func(ctx context.Context, in Intent) (JobState, error)
 }
 
 // JobState is what a look at a job found.
 type JobState struct {
 	Running bool
+	Status  string // AWS's word for how far it is, while it runs
 	Failed  string // why it ended badly; empty when it did not
 	Next    string // what to do about that
 }
@@ -151,11 +157,15 @@ func (j Job) Converge(ctx context.Context) (Answer, Intent, error) {
 		return Answer{}, in, err
 	}
 	if in.ResourceID == "" {
-		if in, err = j.start(ctx, in, ver); err != nil {
+		in, err = j.start(ctx, in, ver)
+		if fault.Is(err, fault.NameTaken) && in.Execution != j.Execution {
+			return j.again(ctx) // an attempt whose name is not free never begins
+		}
+		if err != nil {
 			return Answer{}, in, err
 		}
 	}
-	state, err := j.Look(ctx, in.ResourceID)
+	state, err := j.Look(ctx, in)
 	if fault.IsNotFound(err) && j.Now().Sub(in.At) < 2*time.Minute {
 		return Wait(j.Now(), in.At), in, nil // not visible everywhere yet
 	}
@@ -164,7 +174,9 @@ func (j Job) Converge(ctx context.Context) (Answer, Intent, error) {
 	}
 	switch {
 	case state.Running:
-		return Wait(j.Now(), in.At), in, nil
+		a := Wait(j.Now(), in.At)
+		a.Detail = fmt.Sprintf("AWS's job %s is %s since %s", in.ResourceID, state.Status, in.At.Format(time.RFC3339))
+		return a, in, nil
 	case state.Failed == "":
 		return DoneNow(), in, nil
 	case in.Execution == j.Execution:

@@ -24,6 +24,7 @@ const (
 	Busy       Name = "Ferry.Busy"       // another run holds a lock
 	NotReady   Name = "Ferry.NotReady"   // a preflight check says no
 	Forged     Name = "Ferry.Forged"     // a manifest or an event is not what production said
+	Stale      Name = "Ferry.Stale"      // an event is about a refresh that is old or overtaken
 
 	// A policy, on either side, forbids it.
 	Denied Name = "Ferry.Denied"
@@ -49,7 +50,7 @@ const (
 // Names lists all names; the lint of the state machines allows no others.
 func Names() []Name {
 	return []Name{
-		Throttled, Unavailable, BadRequest, Busy, NotReady, Forged, Denied,
+		Throttled, Unavailable, BadRequest, Busy, NotReady, Forged, Stale, Denied,
 		BackupFailed, CopyFailed, RestoreFailed, VerifyFailed, SpreadTooWide, LoginFailed,
 		NameTaken, DeadlineExceeded, Bug,
 	}

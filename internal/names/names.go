@@ -167,6 +167,16 @@ const RestoredAlarms = Prefix + "/"
 // cut keeps at most n bytes, and no half of a character.
 func cut(s string, n int) string { return strings.ToValidUTF8(s[:min(n, len(s))], "") }
 
+// Attempt is what stands for the refresh id in the name that an attempt (from 1)
+// restores under: a later one takes a name of its own, because an earlier one
+// may have left its resource.
+func Attempt(refreshID string, attempt int) string {
+	if attempt <= 1 {
+		return refreshID
+	}
+	return fmt.Sprintf("%s-r%d", refreshID, attempt)
+}
+
 func fit(name, suffix string, limit int) string {
 	if len(name)+len(suffix) <= limit {
 		return name + suffix

@@ -59,6 +59,10 @@ func TestRestoredNames(t *testing.T) {
 			t.Errorf("%s: got %s, want %s", name, c.got, c.want)
 		}
 	}
+	first, second := RestoredCluster(long, Attempt(id, 1)), RestoredCluster(long, Attempt(id, 2))
+	if first != RestoredCluster(long, id) || second == first || !strings.HasSuffix(second, "-"+id+"-r2") || len(RestoredInstance(second, 16)) > MaxRestoredCluster {
+		t.Errorf("attempts are named %s and %s", first, second)
+	}
 	cluster := RestoredCluster(long, id)
 	if n := len(RestoredInstance(cluster, 16)); n > MaxRestoredCluster {
 		t.Errorf("instance 16 of %s has %d characters", cluster, n)

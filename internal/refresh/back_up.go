@@ -41,8 +41,8 @@ func (s *backUp) do(ctx context.Context, in ItemInput) (converge.Answer, any, er
 		Start: func(ctx context.Context, _ converge.Intent, token string) (string, error) {
 			return s.start(ctx, in, token)
 		},
-		Look: func(ctx context.Context, id string) (converge.JobState, error) {
-			return s.look(ctx, id, &fact)
+		Look: func(ctx context.Context, in converge.Intent) (converge.JobState, error) {
+			return s.look(ctx, in.ResourceID, &fact)
 		},
 	}
 	a, intent, err := job.Converge(ctx)
@@ -85,7 +85,7 @@ func (s *backUp) look(ctx context.Context, id string, fact *BackedUp) (converge.
 	case backuptypes.BackupJobStateAborted, backuptypes.BackupJobStateFailed, backuptypes.BackupJobStateExpired, backuptypes.BackupJobStatePartial:
 		return failedJob(string(out.State), msg), nil
 	}
-	return converge.JobState{Running: true}, nil
+	return converge.JobState{Running: true, Status: string(out.State)}, nil
 }
 
 func lifecycle(days int) *backuptypes.Lifecycle {

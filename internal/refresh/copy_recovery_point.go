@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/backup"
@@ -21,6 +22,11 @@ type Copied struct {
 	RecoveryPoint string `json:"recoveryPoint"` // ARN in the target's vault
 	KeyARN        string `json:"keyArn,omitempty"`
 }
+
+// stuckAfter is how long a copy may stay in CREATED before people are told: AWS
+// Backup has no window for copies and starts them within minutes (docs/aws.md
+// §1.3). It may still start, so nothing else is done.
+const stuckAfter = 2 * time.Hour
 
 type copyRecoveryPoint struct {
 	step
@@ -50,8 +56,8 @@ func (s *copyRecoveryPoint) do(ctx context.Context, in ItemInput) (converge.Answ
 		Start: func(ctx context.Context, _ converge.Intent, token string) (string, error) {
 			return s.start(ctx, source.RecoveryPoint, there, token)
 		},
-		Look: func(ctx context.Context, id string) (converge.JobState, error) {
-			return s.look(ctx, id, there, &fact)
+		Look: func(ctx context.Context, in converge.Intent) (converge.JobState, error) {
+			return s.look(ctx, in, there, &fact)
 		},
 	}
 	a, intent, err := job.Converge(ctx)
@@ -70,8 +76,8 @@ func (s *copyRecoveryPoint) start(ctx context.Context, point string, there names
 	return aws.ToString(out.CopyJobId), nil
 }
 
-func (s *copyRecoveryPoint) look(ctx context.Context, id string, there names.Place, fact *Copied) (converge.JobState, error) {
-	out, err := s.backup.DescribeCopyJob(ctx, &backup.DescribeCopyJobInput{CopyJobId: &id})
+func (s *copyRecoveryPoint) look(ctx context.Context, in converge.Intent, there names.Place, fact *Copied) (converge.JobState, error) {
+	out, err := s.backup.DescribeCopyJob(ctx, &backup.DescribeCopyJobInput{CopyJobId: &in.ResourceID})
 	if err != nil {
 		return converge.JobState{}, err
 	}
@@ -83,7 +89,11 @@ func (s *copyRecoveryPoint) look(ctx context.Context, id string, there names.Pla
 	case backuptypes.CopyJobStateFailed, backuptypes.CopyJobStatePartial:
 		return failedJob(string(job.State), aws.ToString(job.StatusMessage)), nil
 	}
-	return converge.JobState{Running: true}, nil
+	if waited := s.Now().Sub(in.At); job.State == backuptypes.CopyJobStateCreated && waited > stuckAfter {
+		// An alarm counts this line (infra/stack/alarm_copy.go).
+		s.Log.Warn("copy stuck", "job", in.ResourceID, "resource", aws.ToString(job.ResourceArn), "created", in.At, "waited", waited.String())
+	}
+	return converge.JobState{Running: true, Status: string(job.State)}, nil
 }
 
 // underTargetKey refuses a copy that staging could not restore by itself: one

@@ -12,7 +12,6 @@ import (
 	"github.com/dbferry/dbferry/internal/converge"
 	"github.com/dbferry/dbferry/internal/fault"
 	"github.com/dbferry/dbferry/internal/lambdafn"
-	"github.com/dbferry/dbferry/internal/names"
 )
 
 type finishTable struct {
@@ -35,7 +34,11 @@ func (s *finishTable) do(ctx context.Context, in ItemInput) (converge.Answer, an
 	if err != nil {
 		return converge.Answer{}, nil, err
 	}
-	name := names.RestoredTable(in.Item.ID, in.RefreshID)
+	var made Restored
+	if err := s.fact(ctx, in, "restore-table", &made); err != nil {
+		return converge.Answer{}, nil, err
+	}
+	name := made.Name
 	table, err := s.describe(ctx, name)
 	if err != nil {
 		return converge.Answer{}, nil, err

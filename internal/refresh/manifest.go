@@ -94,10 +94,12 @@ func (m Manifest) Verify(c config.Config, t config.Target, refreshID string) err
 	want(len(m.Items) > 0, "it has no items")
 	want(!m.CutOff.NotAfter.Before(m.CutOff.NotBefore) && m.SpreadSeconds == m.Spread().Seconds() && m.AgeSeconds == m.Age(m.PublishedAt).Seconds(),
 		"its spread and age are not those of its cut-offs")
+	want(!m.CutOff.NotBefore.IsZero() && !m.CutOff.NotAfter.After(m.PublishedAt), "its cut-offs do not lie before its publication")
 	seen := map[string]bool{}
 	for _, it := range m.Items {
 		want(!seen[string(it.Kind)+it.ID], "%s %s stands in it twice", it.Kind, it.ID)
 		seen[string(it.Kind)+it.ID] = true
+		want(!it.CutOff.NotBefore.Before(m.CutOff.NotBefore) && !it.CutOff.NotAfter.After(m.CutOff.NotAfter), "the cut-off of %s %s is not within its own", it.Kind, it.ID)
 		bad = append(bad, it.verify(c, t)...)
 	}
 	bad = append(bad, m.verifyLeftOut()...)

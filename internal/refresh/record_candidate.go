@@ -13,7 +13,6 @@ import (
 	"github.com/dbferry/dbferry/internal/converge"
 	"github.com/dbferry/dbferry/internal/fault"
 	"github.com/dbferry/dbferry/internal/lambdafn"
-	"github.com/dbferry/dbferry/internal/names"
 )
 
 // Candidate is a restored, safe set that does not serve yet.
@@ -110,7 +109,11 @@ func (s *recordCandidate) judge(ctx context.Context, p Plan) (Candidate, error) 
 			missing = append(missing, s.why(ctx, p.RefreshID, it.Kind, it.ID))
 			continue
 		}
-		c.Items = append(c.Items, CandidateItem{Kind: it.Kind, Source: it.ID, Name: restoredName(it, p.RefreshID), CutOff: m.CutOff, Differences: fin.Differences, Carried: fin.Carried})
+		var made Restored
+		if err := s.fact(ctx, ItemInput{RefreshID: p.RefreshID, Item: MapItem{Kind: it.Kind, ID: it.ID}}, "restore-"+string(it.Kind), &made); err != nil {
+			return c, err
+		}
+		c.Items = append(c.Items, CandidateItem{Kind: it.Kind, Source: it.ID, Name: made.Name, CutOff: m.CutOff, Differences: fin.Differences, Carried: fin.Carried})
 		c.CutOff = span(c.CutOff, m.CutOff)
 	}
 	if len(missing) > 0 {
@@ -134,13 +137,6 @@ func (s *recordCandidate) finished(ctx context.Context, id string, it Planned) (
 	}
 	_, found, err := s.ledger.Get(ctx, itemKey(id, it.Kind, it.ID, fact), &fin)
 	return fin, found, err
-}
-
-func restoredName(it Planned, id string) string {
-	if it.Kind == Cluster {
-		return names.RestoredCluster(it.ID, id)
-	}
-	return names.RestoredTable(it.ID, id)
 }
 
 func span(a, b CutOff) CutOff {

@@ -8,7 +8,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/backup"
-	backuptypes "github.com/aws/aws-sdk-go-v2/service/backup/types"
 	"github.com/aws/aws-sdk-go-v2/service/rds"
 	rdstypes "github.com/aws/aws-sdk-go-v2/service/rds/types"
 
@@ -18,13 +17,6 @@ import (
 	"github.com/dbferry/dbferry/internal/lambdafn"
 	"github.com/dbferry/dbferry/internal/names"
 )
-
-// Restored is the fact that restore-cluster and restore-table leave.
-type Restored struct {
-	JobID string `json:"jobId"`
-	Name  string `json:"name"` // cluster identifier or table name in the target
-	ARN   string `json:"arn"`
-}
 
 // clusterStep is what the steps on a restored cluster have.
 type clusterStep struct {
@@ -53,10 +45,13 @@ func (s *clusterStep) describe(ctx context.Context, id string) (*rdstypes.DBClus
 // restored reads the cluster that this refresh restored; one that is gone is
 // an error, because every step after the restore needs it.
 func (s *clusterStep) restored(ctx context.Context, in ItemInput) (*rdstypes.DBCluster, error) {
-	id := names.RestoredCluster(in.Item.ID, in.RefreshID)
-	c, err := s.describe(ctx, id)
+	var made Restored
+	if err := s.fact(ctx, in, "restore-cluster", &made); err != nil {
+		return nil, err
+	}
+	c, err := s.describe(ctx, made.Name)
 	if err == nil && c == nil {
-		err = fault.New(fault.RestoreFailed, "go on with "+id, id, "somebody deleted it; start a new refresh", "the restored cluster is gone")
+		err = fault.New(fault.RestoreFailed, "go on with "+made.Name, made.Name, "somebody deleted it; start a new refresh", "the restored cluster is gone")
 	}
 	return c, err
 }
@@ -100,51 +95,25 @@ func (s *restoreCluster) do(ctx context.Context, in ItemInput) (converge.Answer,
 	if err != nil {
 		return converge.Answer{}, nil, err
 	}
-	fact := Restored{Name: names.RestoredCluster(in.Item.ID, in.RefreshID)}
-	fact.ARN = s.here.Cluster(fact.Name)
-	job := restoreJob(&s.step, s.backup, in, &fact)
-	job.Start = func(ctx context.Context, intent converge.Intent, token string) (string, error) {
-		if err := s.nameFree(ctx, intent, fact.Name); err != nil {
-			return "", err
-		}
-		return s.start(ctx, in, it, fact.Name, token)
-	}
-	a, intent, err := job.Converge(ctx)
+	a, fact, err := restoring{
+		step: &s.step, backup: s.backup, in: in, name: names.RestoredCluster, arn: s.here.Cluster, created: s.created,
+		start: func(ctx context.Context, name, token string) (string, error) {
+			return s.start(ctx, in, it, name, token)
+		},
+	}.converge(ctx)
 	if err != nil || a.Status != converge.Done {
 		return a, nil, err
 	}
-	fact.JobID = intent.ResourceID
 	_, err = s.rds.AddTagsToResource(ctx, &rds.AddTagsToResourceInput{ResourceName: &fact.ARN, Tags: rdsTagList(ownTags(in, s.t.Name))})
 	return a, fact, fault.AWS("tag the restored cluster", fact.ARN, err)
 }
 
-// restoreJob is the converging job of both kinds of restore; the caller sets
-// Start.
-func restoreJob(s *step, client *backup.Client, in ItemInput, fact *Restored) converge.Job {
-	return converge.Job{
-		Ledger: s.ledger, Key: intentKey(in.RefreshID, in.Item.Kind, in.Item.ID, s.Function), Name: "restore " + in.Item.ID + " as " + fact.Name,
-		Failure: fault.RestoreFailed, Execution: in.Execution, Seed: []string{in.RefreshID, string(in.Item.Kind), in.Item.ID, in.Target, s.Function}, Now: s.Now,
-		Look: func(ctx context.Context, id string) (converge.JobState, error) {
-			out, err := client.DescribeRestoreJob(ctx, &backup.DescribeRestoreJobInput{RestoreJobId: &id})
-			if err != nil {
-				return converge.JobState{}, err
-			}
-			switch out.Status {
-			case backuptypes.RestoreJobStatusCompleted:
-				return madeAsWished(aws.ToString(out.CreatedResourceArn), fact), nil
-			case backuptypes.RestoreJobStatusAborted, backuptypes.RestoreJobStatusFailed:
-				return failedJob(string(out.Status), aws.ToString(out.StatusMessage)), nil
-			}
-			return converge.JobState{Running: true}, nil
-		},
+func (s *restoreCluster) created(ctx context.Context, name string) (time.Time, bool, error) {
+	c, err := s.describe(ctx, name)
+	if err != nil || c == nil {
+		return time.Time{}, false, err
 	}
-}
-
-func madeAsWished(arn string, fact *Restored) converge.JobState {
-	if arn != fact.ARN {
-		return converge.JobState{Failed: fmt.Sprintf("AWS Backup made %s instead of %s", arn, fact.ARN), Next: "report this; it must not happen"}
-	}
-	return converge.JobState{}
+	return utc(c.ClusterCreateTime), true, nil
 }
 
 func (s *restoreCluster) start(ctx context.Context, in ItemInput, it ManifestItem, name, token string) (string, error) {
@@ -160,19 +129,6 @@ func (s *restoreCluster) start(ctx context.Context, in ItemInput, it ManifestIte
 		return "", fault.AWS("start the restore of "+in.Item.ID, it.RecoveryPoint, err)
 	}
 	return aws.ToString(out.RestoreJobId), nil
-}
-
-// nameFree refuses a name that something else had before this attempt was
-// intended. A cluster that is younger is the attempt's own, whose job id was
-// lost: the job's token makes AWS answer with the same job. Should it be a
-// stranger's after all, AWS refuses the name itself.
-func (s *restoreCluster) nameFree(ctx context.Context, intent converge.Intent, name string) error {
-	c, err := s.describe(ctx, name)
-	if err != nil || c == nil || intent.Attempt == 1 && utc(c.ClusterCreateTime).After(intent.At.Add(-time.Minute)) {
-		return err
-	}
-	return fault.New(fault.NameTaken, "restore as "+name, name,
-		"find out whose it is; rename or remove it, then continue with resume", "a cluster that this attempt did not make has this name")
 }
 
 // metadata builds the restore's metadata: the recovery point's own, of which

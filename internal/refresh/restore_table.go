@@ -58,20 +58,13 @@ func (s *restoreTable) do(ctx context.Context, in ItemInput) (converge.Answer, a
 	if err != nil {
 		return converge.Answer{}, nil, err
 	}
-	fact := Restored{Name: names.RestoredTable(in.Item.ID, in.RefreshID)}
-	fact.ARN = s.here.Table(fact.Name)
-	job := restoreJob(&s.step, s.backup, in, &fact)
-	job.Start = func(ctx context.Context, intent converge.Intent, token string) (string, error) {
-		if err := s.nameFree(ctx, intent, fact.Name); err != nil {
-			return "", err
-		}
-		return s.start(ctx, it, fact.Name, token)
-	}
-	a, intent, err := job.Converge(ctx)
+	a, fact, err := restoring{
+		step: &s.step, backup: s.backup, in: in, name: names.RestoredTable, arn: s.here.Table, created: s.created,
+		start: func(ctx context.Context, name, token string) (string, error) { return s.start(ctx, it, name, token) },
+	}.converge(ctx)
 	if err != nil || a.Status != converge.Done {
 		return a, nil, err
 	}
-	fact.JobID = intent.ResourceID
 	table, err := s.describe(ctx, fact.Name)
 	if err != nil {
 		return converge.Answer{}, nil, err
@@ -83,14 +76,12 @@ func (s *restoreTable) do(ctx context.Context, in ItemInput) (converge.Answer, a
 	return a, fact, fault.AWS("tag the restored table", fact.ARN, err)
 }
 
-// nameFree is the same rule as for clusters.
-func (s *restoreTable) nameFree(ctx context.Context, intent converge.Intent, name string) error {
+func (s *restoreTable) created(ctx context.Context, name string) (time.Time, bool, error) {
 	table, err := s.describe(ctx, name)
-	if err != nil || table == nil || intent.Attempt == 1 && utc(table.CreationDateTime).After(intent.At.Add(-time.Minute)) {
-		return err
+	if err != nil || table == nil {
+		return time.Time{}, false, err
 	}
-	return fault.New(fault.NameTaken, "restore as "+name, name,
-		"find out whose it is; remove it if it is not needed, then continue with resume", "a table that this attempt did not make has this name")
+	return utc(table.CreationDateTime), true, nil
 }
 
 // start never asks for the source's tags: AWS Backup fails such a restore, and

@@ -35,17 +35,21 @@ type MapItem struct {
 
 // Begun is what the first step of a machine tells the states that follow.
 type Begun struct {
-	Status    string `json:"status"` // "BEGUN", or "DUPLICATE" when another execution has it
+	Status    string `json:"status"` // "BEGUN"; "DUPLICATE" when another execution has it; "WAITING" when it is about to
 	RefreshID string `json:"refreshId"`
 	Clusters  int    `json:"clusters"`
 	Tables    int    `json:"tables"`
-	HandledBy string `json:"handledBy,omitempty"` // with DUPLICATE: the execution that has it
+	HandledBy string `json:"handledBy,omitempty"` // the other execution
+
+	WaitSeconds int   `json:"waitSeconds,omitempty"` // with WAITING: ask again then,
+	Deadline    int64 `json:"deadline,omitempty"`    // until this moment, in Unix milliseconds
 }
 
 // The answers of a first step.
 const (
 	begunStatus     = "BEGUN"
 	duplicateStatus = "DUPLICATE"
+	waitingStatus   = "WAITING"
 )
 
 // CutOff bounds the moment whose data an image holds: everything acknowledged

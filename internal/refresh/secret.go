@@ -29,6 +29,12 @@ func readSecret(ctx context.Context, client *secretsmanager.Client, name string)
 	if fault.IsNotFound(err) {
 		return credential{}, fault.New(fault.LoginFailed, "read the secret", name, "create it with {\"username\",\"password\"}", "there is no such secret")
 	}
+	if fault.IsDenied(err) {
+		// AWS knows no suffix of a secret that is not there, so the policy, which
+		// names the suffix, does not cover it.
+		return credential{}, fault.New(fault.LoginFailed, "read the secret", name, "create it with {\"username\",\"password\"} if it is not there; if it is, `npx cdk diff` shows what may read it",
+			"there is no such secret, or a policy forbids it: %v", err)
+	}
 	if err != nil {
 		return credential{}, fault.AWS("read the secret", name, err)
 	}

@@ -86,7 +86,7 @@ func (s *step) perItem(do work) lambdafn.Handler {
 		if err == nil && a.Status == converge.Waiting && s.Now().UnixMilli() > in.Item.Deadline {
 			err = fault.New(fault.DeadlineExceeded, s.Function, in.Item.ID,
 				"look at the job in the AWS Backup console; then continue with {\"resume\":\""+in.RefreshID+"\"}",
-				"not done by %s", time.UnixMilli(in.Item.Deadline).UTC().Format(time.RFC3339))
+				"%s", overdue(in, a))
 		}
 		if err != nil {
 			return a, s.recordFailure(ctx, in, err)
@@ -96,6 +96,14 @@ func (s *step) perItem(do work) lambdafn.Handler {
 		}
 		return a, nil
 	})
+}
+
+func overdue(in ItemInput, a converge.Answer) string {
+	text := "not done by " + time.UnixMilli(in.Item.Deadline).UTC().Format(time.RFC3339)
+	if a.Detail != "" {
+		text += "; " + a.Detail
+	}
+	return text
 }
 
 // recordFailure keeps an error that the machine will not retry. It returns the

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/dbferry/dbferry/internal/config"
+	"github.com/dbferry/dbferry/internal/fault"
 	"github.com/dbferry/dbferry/internal/lambdafn"
 	"github.com/dbferry/dbferry/internal/names"
 )
@@ -82,17 +83,17 @@ func succeeded(e event, c config.Config, t config.Target) (Trigger, error) {
 	}
 	machine := c.ProductionPlace().MachineARN("production-backup", t.Name)
 	if e.Account != c.Production.Account || d.StateMachineARN != machine {
-		return Trigger{}, fmt.Errorf("the event comes from machine %q of account %q, not from %s", d.StateMachineARN, e.Account, machine)
+		return Trigger{}, notProduction("the event comes from machine %q of account %q, not from %s", d.StateMachineARN, e.Account, machine)
 	}
 	if d.Status != "SUCCEEDED" || !d.OutputDetails.Included {
-		return Trigger{}, fmt.Errorf("the event has status %q and output included=%v", d.Status, d.OutputDetails.Included)
+		return Trigger{}, fmt.Errorf("the event has status %q and output included=%v; the inbox's event starts the restore without it", d.Status, d.OutputDetails.Included)
 	}
 	var p Published
 	if err := lambdafn.Strict([]byte(d.Output), &p); err != nil {
 		return Trigger{}, fmt.Errorf("the output in the event cannot be read: %w", err)
 	}
 	if !ValidID(p.RefreshID) || len(p.SHA256) != 64 || p.Manifest != manifestURL(c.Place(t), p.RefreshID) {
-		return Trigger{}, fmt.Errorf("the output in the event names refresh %q and manifest %q", p.RefreshID, p.Manifest)
+		return Trigger{}, notProduction("the output in the event names refresh %q and manifest %q", p.RefreshID, p.Manifest)
 	}
 	return Trigger{RefreshID: p.RefreshID, SHA256: p.SHA256}, nil
 }
@@ -106,6 +107,7 @@ func arrived(e event, c config.Config, t config.Target) (Trigger, error) {
 		Object struct {
 			Key string `json:"key"`
 		} `json:"object"`
+		Requester string `json:"requester"`
 	}
 	if err := json.Unmarshal(e.Detail, &d); err != nil {
 		return Trigger{}, fmt.Errorf("the event's detail cannot be read: %w", err)
@@ -114,7 +116,24 @@ func arrived(e event, c config.Config, t config.Target) (Trigger, error) {
 	id, isManifest := strings.CutPrefix(d.Object.Key, names.ManifestPrefix)
 	id, isJSON := strings.CutSuffix(id, ".json")
 	if e.Account != t.Account || d.Bucket.Name != inbox || !isManifest || !isJSON || !ValidID(id) {
-		return Trigger{}, fmt.Errorf("object %q in bucket %q of account %q is not a manifest in %s", d.Object.Key, d.Bucket.Name, e.Account, inbox)
+		return Trigger{}, notProduction("object %q in bucket %q of account %q is not a manifest in %s", d.Object.Key, d.Bucket.Name, e.Account, inbox)
+	}
+	if d.Requester != "" && d.Requester != c.Production.Account {
+		return Trigger{}, notProduction("object %q was put into %s by %q, not by production's account %s", d.Object.Key, inbox, d.Requester, c.Production.Account)
 	}
 	return Trigger{RefreshID: id}, nil
+}
+
+// notProduction is the error of an event that has the right form and the wrong
+// origin.
+func notProduction(format string, args ...any) error {
+	return fault.New(fault.Forged, "believe the event", "", "see in CloudTrail who caused it", format, args...)
+}
+
+// originOf names why a trigger was not understood: forged, or only malformed.
+func originOf(err error) fault.Name {
+	if fault.Is(err, fault.Forged) {
+		return fault.Forged
+	}
+	return fault.BadRequest
 }

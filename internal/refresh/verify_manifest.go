@@ -3,7 +3,10 @@ package refresh
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"io"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/backup"
@@ -12,7 +15,6 @@ import (
 	"github.com/dbferry/dbferry/internal/config"
 	"github.com/dbferry/dbferry/internal/fault"
 	"github.com/dbferry/dbferry/internal/lambdafn"
-	"github.com/dbferry/dbferry/internal/ledger"
 	"github.com/dbferry/dbferry/internal/names"
 )
 
@@ -42,59 +44,94 @@ func NewVerifyManifest(rt lambdafn.Runtime) (lambdafn.Handler, error) {
 func (s *verifyManifest) do(ctx context.Context, in VerifyInput) (Begun, error) {
 	tr, err := ParseTrigger(in.Input, s.Config, s.t)
 	if err != nil {
-		return Begun{}, &fault.Error{Name: fault.BadRequest, Op: "read what started the restore", Resource: in.Execution, Cause: err,
+		return Begun{}, &fault.Error{Name: originOf(err), Op: "read what started the restore", Resource: in.Execution, Cause: err,
 			Next: "nothing was begun; docs/operations.md shows every form of input"}
 	}
-	raw, m, err := s.read(ctx, tr)
+	b, err := s.begin(ctx, tr, in.Execution)
+	return b, s.advise(tr, err)
+}
+
+// begin looks at the claim before it looks at the manifest: a replayed trigger
+// of a refresh in hand is a duplicate, even if its recovery points are gone. The
+// hash comes first of all: what production's event disowns is never a duplicate.
+func (s *verifyManifest) begin(ctx context.Context, tr Trigger, execution string) (Begun, error) {
+	raw, err := s.bytes(ctx, tr)
 	if err != nil {
 		return Begun{}, err
 	}
-	other, err := s.claim(ctx, tr, in.Execution)
+	c, answer, err := s.standing(ctx, tr, execution)
 	if err != nil {
 		return Begun{}, err
 	}
-	if other != "" {
-		return Begun{Status: duplicateStatus, RefreshID: tr.RefreshID, HandledBy: other}, nil
+	if tr.SHA256 != "" && sum256(raw) != tr.SHA256 {
+		return Begun{}, s.forged(tr, answer.HandledBy, errHash)
 	}
-	if err := s.accept(ctx, m, raw, in.Execution); err != nil {
+	if answer.Status != "" {
+		return answer, nil
+	}
+	m, err := s.believe(ctx, tr, raw)
+	if err != nil {
+		return Begun{}, err
+	}
+	if answer, err = s.claim(ctx, tr, c, execution); err != nil || answer.Status != "" {
+		return answer, err
+	}
+	if err := s.accept(ctx, m, raw, execution); err != nil {
 		return Begun{}, err
 	}
 	items := planned(m)
 	return Begun{Status: begunStatus, RefreshID: m.RefreshID, Clusters: count(items, Cluster), Tables: count(items, Table)}, nil
 }
 
-// read fetches and checks the manifest. For a resumed refresh the bytes are
-// those that were checked when it began.
-func (s *verifyManifest) read(ctx context.Context, tr Trigger) ([]byte, Manifest, error) {
-	forged := func(err error) ([]byte, Manifest, error) {
-		return nil, Manifest{}, &fault.Error{Name: fault.Forged, Op: "believe the manifest", Resource: manifestURL(s.here, tr.RefreshID), Cause: err,
-			Next: "nothing was begun; compare the configuration of both accounts, and see in CloudTrail who wrote the object"}
-	}
-	raw, err := s.bytes(ctx, tr)
-	if err != nil {
-		return nil, Manifest{}, err
-	}
-	if tr.SHA256 != "" && sum256(raw) != tr.SHA256 {
-		return forged(errHash)
-	}
+// believe checks the manifest. For a resumed refresh the bytes are those that
+// were checked when it began.
+func (s *verifyManifest) believe(ctx context.Context, tr Trigger, raw []byte) (Manifest, error) {
 	m, err := ParseManifest(raw)
 	if err != nil {
-		return forged(err)
+		return m, s.forged(tr, "", err)
 	}
 	if err := m.Verify(s.Config, s.t, tr.RefreshID); err != nil {
-		return forged(err)
+		return m, s.forged(tr, "", err)
 	}
-	return raw, m, s.pointsExist(ctx, m)
+	if err := s.fresh(ctx, tr, m); err != nil {
+		return m, err
+	}
+	return m, s.pointsExist(ctx, m)
 }
 
-var errHash = fault.New(fault.Forged, "compare the manifest", "", "", "its hash is not the one in production's event: it was changed after it was published")
+// forged refuses a manifest. When another execution has begun with it already,
+// that is what the operator must know first.
+func (s *verifyManifest) forged(tr Trigger, handledBy string, cause error) error {
+	next := "nothing was begun; compare the configuration of both accounts, and see in CloudTrail who wrote the object"
+	if handledBy != "" {
+		next = "do not use what " + handledBy + " restores from it: stop it, and see in CloudTrail who wrote the object"
+	}
+	return &fault.Error{Name: fault.Forged, Op: "believe the manifest", Resource: manifestURL(s.here, tr.RefreshID), Cause: cause, Next: next}
+}
 
-func (s *verifyManifest) bytes(ctx context.Context, tr Trigger) ([]byte, error) {
-	if tr.Resume {
-		raw, _, found, err := s.ledger.Bytes(ctx, manifestKey(tr.RefreshID))
-		if err != nil || found {
-			return raw, err
+var errHash = errors.New("its hash is not the one in production's event: it was changed after it was published")
+
+// advise says how to start again what was refused for a reason that passes: both
+// triggers of a refresh may have met it, and no third one comes.
+func (s *verifyManifest) advise(tr Trigger, err error) error {
+	switch fault.NameOf(err) {
+	case fault.Throttled, fault.Unavailable, fault.Denied, fault.Busy:
+		wish := fmt.Sprintf(`{"refreshId":%q}`, tr.RefreshID)
+		if tr.Resume {
+			wish = fmt.Sprintf(`{"resume":%q}`, tr.RefreshID)
 		}
+		return &fault.Error{Name: fault.NameOf(err), Op: "begin the restore of " + tr.RefreshID, Resource: s.here.MachineARN("staging-restore", s.t.Name), Cause: err,
+			Next: "unless another execution has begun it by then, start this machine with " + wish}
+	}
+	return err
+}
+
+// bytes are those that were accepted already, if this refresh was ever begun or
+// nearly so; else what lies in the inbox.
+func (s *verifyManifest) bytes(ctx context.Context, tr Trigger) ([]byte, error) {
+	raw, _, found, err := s.ledger.Bytes(ctx, manifestKey(tr.RefreshID))
+	if err != nil || found {
+		return raw, err
 	}
 	bucket, key := s.here.Inbox(), names.ManifestKey(tr.RefreshID)
 	out, err := s.s3.GetObject(ctx, &s3.GetObjectInput{Bucket: &bucket, Key: &key})
@@ -105,7 +142,7 @@ func (s *verifyManifest) bytes(ctx context.Context, tr Trigger) ([]byte, error) 
 		return nil, fault.AWS("read the manifest", manifestURL(s.here, tr.RefreshID), err)
 	}
 	defer out.Body.Close()
-	raw, err := io.ReadAll(io.LimitReader(out.Body, maxManifest+1))
+	raw, err = io.ReadAll(io.LimitReader(out.Body, maxManifest+1))
 	return raw, fault.AWS("read the manifest", manifestURL(s.here, tr.RefreshID), err)
 }
 
@@ -126,41 +163,14 @@ func (s *verifyManifest) pointsExist(ctx context.Context, m Manifest) error {
 		if st := string(out.Status); st != "COMPLETED" && st != "AVAILABLE" {
 			return fault.New(fault.VerifyFailed, "use the recovery point of "+it.ID, it.RecoveryPoint, "start a new refresh", "its status is %s", st)
 		}
+		if from := aws.ToString(out.ResourceArn); strings.Contains(from, ":"+s.Config.Production.Account+":") && from != it.SourceARN {
+			return fault.New(fault.Forged, "believe the manifest", it.RecoveryPoint, "see in CloudTrail who wrote it", "%s is said to be in it, but it is a backup of %s", it.SourceARN, from)
+		}
 		if want := map[Kind]string{Cluster: "Aurora", Table: "DynamoDB"}[it.Kind]; aws.ToString(out.ResourceType) != want {
 			return fault.New(fault.Forged, "believe the manifest", it.RecoveryPoint, "see in CloudTrail who wrote it", "%s is said to be %s, but the recovery point holds %s", it.ID, want, aws.ToString(out.ResourceType))
 		}
 	}
 	return nil
-}
-
-// claim makes this execution the one that restores the refresh. It returns the
-// execution that has it when that is another one.
-func (s *verifyManifest) claim(ctx context.Context, tr Trigger, execution string) (other string, err error) {
-	key := claimKey(tr.RefreshID)
-	h := ledger.Holder{RefreshID: tr.RefreshID, Target: s.t.Name, Execution: execution, AcquiredAt: s.Now().UTC()}
-	if created, err := s.ledger.Create(ctx, key, h); err != nil || created {
-		return "", err
-	}
-	var there ledger.Holder
-	ver, _, err := s.ledger.Get(ctx, key, &there)
-	if err != nil || there.Execution == execution {
-		return "", err
-	}
-	if !tr.Resume {
-		return there.Execution, nil
-	}
-	alive, err := s.executionAlive(ctx, there.Execution)
-	if err != nil {
-		return "", err
-	}
-	if alive {
-		return "", fault.New(fault.Busy, "resume "+tr.RefreshID, tr.RefreshID, "wait for it to end, or stop it in the Step Functions console", "%s works on it", there.Execution)
-	}
-	taken, err := s.ledger.Replace(ctx, key, ver, h)
-	if err == nil && !taken {
-		err = fault.New(fault.Busy, "resume "+tr.RefreshID, tr.RefreshID, "look at the other execution", "another execution took it at the same moment")
-	}
-	return "", err
 }
 
 // accept takes the locks and writes everything that the later steps read.
@@ -170,6 +180,10 @@ func (s *verifyManifest) accept(ctx context.Context, m Manifest, raw []byte, exe
 	p := Plan{RefreshID: m.RefreshID, Target: s.t.Name, ConfigHash: m.ConfigHash, CreatedAt: now, Items: items, LeftOut: m.LeftOut}
 	r := run{RefreshID: m.RefreshID, Target: s.t.Name, Execution: execution, StartedAt: now}
 	if err := s.ledger.Put(ctx, executionKey(execution), r); err != nil {
+		return err
+	}
+	// The plan comes before the locks, because close-run frees what stands in it.
+	if err := s.ledger.Put(ctx, planKey(m.RefreshID), p); err != nil {
 		return err
 	}
 	if err := s.lockItems(ctx, p, execution); err != nil {
@@ -187,10 +201,9 @@ func (s *verifyManifest) accept(ctx context.Context, m Manifest, raw []byte, exe
 		key string
 		v   any
 	}{
-		{planKey(m.RefreshID), p},
 		{mapKey(m.RefreshID, "restore-clusters"), deadlines(items, Cluster, now, restorePhase)},
 		{mapKey(m.RefreshID, "restore-tables"), deadlines(items, Table, now, restorePhase)},
-		{runKey(m.RefreshID, "run.json"), r},
+		{runKey(m.RefreshID, "run.json"), r}, // last: from here on the refresh is begun
 	} {
 		if err := s.ledger.Put(ctx, rec.key, rec.v); err != nil {
 			return err

@@ -2,6 +2,7 @@ package rehearsal
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"time"
 
@@ -98,7 +99,7 @@ func (s *stage) proveItem(ctx context.Context, t config.Target, it refresh.Manif
 			return nil, nil, err
 		}
 	}
-	restored := names.RestoredCluster(it.ID, refreshID)
+	restored := s.restoredName(t, it, refreshID)
 	server, err := s.databases.server(t.Account + "/" + restored)
 	if err != nil { // it was never restored
 		return pairUp(it.ID, restored, source, nil), broken, nil
@@ -108,6 +109,20 @@ func (s *stage) proveItem(ctx context.Context, t config.Target, it refresh.Manif
 		broken, err = s.intrude(ctx, server, it.ID)
 	}
 	return pairUp(it.ID, restored, source, copied), broken, err
+}
+
+// restoredName is what an item was restored as, from the target's ledger; before
+// that is known, the name of the first attempt.
+func (s *stage) restoredName(t config.Target, it refresh.ManifestItem, refreshID string) string {
+	key := fmt.Sprintf("runs/%s/items/%s/%s/restore-%s.json", refreshID, it.Kind, it.ID, it.Kind)
+	var made refresh.Restored
+	if raw, ok := s.s3.Object(s.config.Place(t).Ledger(), key); ok && json.Unmarshal(raw, &made) == nil {
+		return made.Name
+	}
+	if it.Kind == refresh.Table {
+		return names.RestoredTable(it.ID, refreshID)
+	}
+	return names.RestoredCluster(it.ID, refreshID)
 }
 
 func (s *stage) writer(item string) *writer {
@@ -170,7 +185,7 @@ func pairUp(source, target string, at, copied []sqlserver.TableSum) []Item {
 }
 
 func (s *stage) proveTable(t config.Target, it refresh.ManifestItem, refreshID string) (items []Item, broken, err error) {
-	out := Item{Source: it.ID, Kind: "table", Target: names.RestoredTable(it.ID, refreshID)}
+	out := Item{Source: it.ID, Kind: "table", Target: s.restoredName(t, it, refreshID)}
 	image := s.backup.Image(it.RecoveryPoint)
 	rows, sum, _, ok := s.dynamodb.ImageChecksum(image)
 	if !ok {

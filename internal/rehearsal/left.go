@@ -44,7 +44,7 @@ func (s *stage) leftClusters(ctx context.Context, t config.Target, refreshID str
 	}
 	var out []string
 	for _, c := range res.DBClusters {
-		if id := aws.ToString(c.DBClusterIdentifier); refreshID != "" && strings.HasSuffix(id, "-"+refreshID) {
+		if id := aws.ToString(c.DBClusterIdentifier); refreshID != "" && strings.Contains(id, "-"+refreshID) {
 			out = append(out, fmt.Sprintf("cluster %s in account %s (%s); it stays until somebody deletes it", id, t.Account, aws.ToString(c.Status)))
 		}
 	}
@@ -61,7 +61,7 @@ func (s *stage) leftTables(ctx context.Context, t config.Target, refreshID strin
 			return []string{"tables of account " + t.Account + " could not be listed: " + err.Error()}
 		}
 		for _, name := range res.TableNames {
-			if refreshID != "" && strings.HasSuffix(name, "-"+refreshID) {
+			if refreshID != "" && strings.Contains(name, "-"+refreshID) {
 				out = append(out, fmt.Sprintf("table %s in account %s; it stays until somebody deletes it", name, t.Account))
 			}
 		}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"path"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -45,7 +46,7 @@ func (s *stage) putInstances(account string, c ground.Cluster) error {
 	g := c.Settings
 	for n := 1; n <= 1+g.Readers; n++ {
 		spec := rds.InstanceSpec{
-			ID: fmt.Sprintf("%s-%d", c.ID, n), Cluster: c.ID, Class: c.InstanceClass, Tags: c.Tags, ParameterGroup: g.InstanceParameterGroup,
+			ID: fmt.Sprintf("%s-%d", strings.TrimRight(c.ID[:min(len(c.ID), 60)], "-"), n), Cluster: c.ID, Class: c.InstanceClass, Tags: c.Tags, ParameterGroup: g.InstanceParameterGroup,
 			MonitoringInterval: g.MonitoringSeconds, PerformanceInsights: g.InsightsDays > 0, InsightsDays: g.InsightsDays,
 		}
 		if g.MonitoringSeconds > 0 {

@@ -105,6 +105,9 @@ func (s *Service) restore(j *restoreJob) error {
 	j.started = s.now()
 	j.status = types.RestoreJobStatusRunning
 	s.emitRestore(j, false)
+	if err := s.spoil(j); err != nil {
+		return err
+	}
 	return e.followRestore(caller, j)
 }
 

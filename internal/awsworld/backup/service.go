@@ -50,6 +50,7 @@ type Service struct {
 	busy     map[string]*queue // one place for each source resource, by its ARN
 	copying  map[copyLane]*queue
 	copyHold time.Duration
+	spoils   []spoiled
 	batch    []event
 	flushing bool
 }

@@ -75,6 +75,7 @@ func (s *Service) restoreVersion(engine, asked, had string) (string, error) {
 	if !s.knows(engine, version) {
 		return "", invalidCombination("Cannot find version %s for %s", version, engine)
 	}
+	version = s.upgraded(version)
 	if compareVersions(version, had) < 0 {
 		return "", invalidCombination("Cannot restore a snapshot of %s %s to the older version %s", engine, had, version)
 	}

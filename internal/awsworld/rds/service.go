@@ -56,6 +56,7 @@ type Service struct {
 	versions []EngineVersion
 	// withdrawn are instance classes that are offered no more.
 	withdrawn []string
+	upgrades  map[string]string // of versions whose support has ended, on restore
 }
 
 // New registers the operations of RDS.
