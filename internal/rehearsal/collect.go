@@ -47,7 +47,7 @@ func (s *stage) collect(ctx context.Context, t config.Target, o Outcome) (*Resul
 		r.Left = s.left(t, r.RefreshID)
 	}
 	r.Sites = s.sites()
-	r.Calls, r.Events = len(s.w.Journal.Calls), s.w.Kernel.Events()
+	r.Calls, r.Events = s.w.Journal.Count, s.w.Kernel.Events()
 	return r, nil
 }
 
