@@ -25,11 +25,12 @@ type Result struct {
 	DataAge      time.Duration // from the earliest of them to the end
 
 	Permissions   Permissions
-	SecretsLeaked []string // "what, where"; empty when nothing leaked
-	Left          []string // what a run that did not succeed leaves behind, and how it expires
-	Sites         []string // where calls were made, "machine/item/state/Service.Operation (calls)"
-	Calls         int      // API calls
-	Events        uint64   // kernel events
+	SecretsLeaked []string       // "what, where"; empty when nothing leaked
+	Left          []string       // what a run that did not succeed leaves behind, and how it expires
+	Sites         []string       // where calls were made, "machine/item/state/Service.Operation (calls)"
+	Calls         int            // API calls
+	Requests      map[string]int // the same, by "Service.Operation"
+	Events        uint64         // kernel events
 	Wall          time.Duration
 }
 

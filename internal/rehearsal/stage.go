@@ -90,6 +90,9 @@ func newStage(ctx context.Context, sc Scenario) (*stage, error) {
 	k := sim.New(begin)
 	k.Pace = sc.pace()
 	s.w = awsworld.New(k, c.Region, sc.Seed)
+	if sc.Latency > 0 {
+		s.w.Latency = sc.Latency
+	}
 	s.w.Journal.Quiet = sc.Tables > 100
 	s.services(engine)
 	s.connect()

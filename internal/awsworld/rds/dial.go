@@ -7,8 +7,6 @@ import (
 	"net"
 	"os"
 	"strings"
-
-	"github.com/dbferry/dbferry/internal/awsworld"
 )
 
 // ErrNoRows is what Dial answers in a world without Databases.
@@ -25,7 +23,7 @@ func (s *Service) Dial(ctx context.Context, from NetworkPlace, host string, port
 	if c == nil {
 		return "", &net.OpError{Op: "dial", Net: "tcp", Err: &net.DNSError{Err: "no such host", Name: host, IsNotFound: true}}
 	}
-	if err := s.w.Kernel.Sleep(ctx, awsworld.Latency); err != nil {
+	if err := s.w.Kernel.Sleep(ctx, s.w.Latency); err != nil {
 		return "", err
 	}
 	if why := s.unreachable(c, from, int32(port)); why != "" {
