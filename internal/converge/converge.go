@@ -35,11 +35,15 @@ type Answer struct {
 // DoneNow is the answer of finished work.
 func DoneNow() Answer { return Answer{Status: Done} }
 
+// Longest is the longest wait between two looks: the bound within which every
+// end is noticed.
+const Longest = time.Minute
+
 // Wait is the answer of work that goes on, for something that began at since.
 // Intervals grow with age and never exceed a minute: AWS Backup's events come
 // late or never, so looking is the only sure way to know.
 func Wait(now, since time.Time) Answer {
-	seconds := 60
+	seconds := int(Longest / time.Second)
 	switch age := now.Sub(since); {
 	case age < 2*time.Minute:
 		seconds = 10
@@ -122,6 +126,7 @@ type Job struct {
 	Failure   fault.Name
 	Execution string // the execution that asks now
 	Seed      []string
+	Every     time.Duration // the shortest time between two looks; 0: as Wait says
 	Now       func() time.Time
 
 	// Start asks AWS for the job; in is the intent that was written before.
@@ -157,20 +162,26 @@ func (j Job) Converge(ctx context.Context) (Answer, Intent, error) {
 	}
 	state, err := j.Look(ctx, in.ResourceID)
 	if fault.IsNotFound(err) && j.Now().Sub(in.At) < 2*time.Minute {
-		return Wait(j.Now(), in.At), in, nil // not visible everywhere yet
+		return j.wait(in), in, nil // not visible everywhere yet
 	}
 	if err != nil {
 		return Answer{}, in, fault.AWS(j.Name, in.ResourceID, err)
 	}
 	switch {
 	case state.Running:
-		return Wait(j.Now(), in.At), in, nil
+		return j.wait(in), in, nil
 	case state.Failed == "":
 		return DoneNow(), in, nil
 	case in.Execution == j.Execution:
 		return Answer{}, in, fault.New(j.Failure, j.Name, in.ResourceID, state.Next, "%s", state.Failed)
 	}
 	return j.again(ctx)
+}
+
+func (j Job) wait(in Intent) Answer {
+	a := Wait(j.Now(), in.At)
+	a.WaitSeconds = max(a.WaitSeconds, int(min(j.Every, Longest)/time.Second))
+	return a
 }
 
 func (j Job) intent(ctx context.Context) (Intent, ledger.Version, error) {

@@ -96,15 +96,15 @@ func NewRestoreCluster(rt lambdafn.Runtime) (lambdafn.Handler, error) {
 }
 
 func (s *restoreCluster) do(ctx context.Context, in ItemInput) (converge.Answer, any, error) {
-	it, err := s.item(ctx, in)
-	if err != nil {
-		return converge.Answer{}, nil, err
-	}
 	fact := Restored{Name: names.RestoredCluster(in.Item.ID, in.RefreshID)}
 	fact.ARN = s.here.Cluster(fact.Name)
 	job := restoreJob(&s.step, s.backup, in, &fact)
 	job.Start = func(ctx context.Context, intent converge.Intent, token string) (string, error) {
 		if err := s.nameFree(ctx, intent, fact.Name); err != nil {
+			return "", err
+		}
+		it, err := s.item(ctx, in)
+		if err != nil {
 			return "", err
 		}
 		return s.start(ctx, in, it, fact.Name, token)
@@ -123,7 +123,8 @@ func (s *restoreCluster) do(ctx context.Context, in ItemInput) (converge.Answer,
 func restoreJob(s *step, client *backup.Client, in ItemInput, fact *Restored) converge.Job {
 	return converge.Job{
 		Ledger: s.ledger, Key: intentKey(in.RefreshID, in.Item.Kind, in.Item.ID, s.Function), Name: "restore " + in.Item.ID + " as " + fact.Name,
-		Failure: fault.RestoreFailed, Execution: in.Execution, Seed: []string{in.RefreshID, string(in.Item.Kind), in.Item.ID, in.Target, s.Function}, Now: s.Now,
+		Failure: fault.RestoreFailed, Execution: in.Execution, Seed: []string{in.RefreshID, string(in.Item.Kind), in.Item.ID, in.Target, s.Function},
+		Every: in.Item.every(), Now: s.Now,
 		Look: func(ctx context.Context, id string) (converge.JobState, error) {
 			out, err := client.DescribeRestoreJob(ctx, &backup.DescribeRestoreJobInput{RestoreJobId: &id})
 			if err != nil {

@@ -55,15 +55,15 @@ func NewRestoreTable(rt lambdafn.Runtime) (lambdafn.Handler, error) {
 }
 
 func (s *restoreTable) do(ctx context.Context, in ItemInput) (converge.Answer, any, error) {
-	it, err := s.item(ctx, in)
-	if err != nil {
-		return converge.Answer{}, nil, err
-	}
 	fact := Restored{Name: names.RestoredTable(in.Item.ID, in.RefreshID)}
 	fact.ARN = s.here.Table(fact.Name)
 	job := restoreJob(&s.step, s.backup, in, &fact)
 	job.Start = func(ctx context.Context, intent converge.Intent, token string) (string, error) {
 		if err := s.nameFree(ctx, intent, fact.Name); err != nil {
+			return "", err
+		}
+		it, err := s.item(ctx, in)
+		if err != nil {
 			return "", err
 		}
 		return s.start(ctx, it, fact.Name, token)
