@@ -15,13 +15,23 @@ type Journal struct {
 	Decisions []Decided
 	Count     int            // calls made, also those that Quiet does not keep
 	ByName    map[string]int // the same, by "Service.Operation"
+	Busiest   map[string]int // the most in one second in one account, by "Service.Operation"
 
 	// Quiet is for runs with hundreds of items. It keeps no entry of a
 	// successful look (Describe, Get, List), and of allowed decisions only the
 	// first that a set of statements made for a caller and an action.
 	Quiet bool
 
-	seen map[alike]struct{}
+	seen    map[alike]struct{}
+	seconds map[operation]*second
+}
+
+// operation is what AWS limits the rate of.
+type operation struct{ account, name string }
+
+type second struct {
+	at    int64
+	calls int
 }
 
 // alike is what allowed decisions that differ only in their item share.
@@ -54,8 +64,7 @@ func (j *Journal) call(c *Call, err error) {
 	if c.Caller.Ground {
 		return
 	}
-	j.Count++
-	j.ByName[c.Op.Service+"."+c.Op.Name]++
+	j.count(c)
 	if err == nil && j.Quiet && isLook(c.Op.Name) {
 		return
 	}
@@ -67,6 +76,20 @@ func (j *Journal) call(c *Call, err error) {
 		At: j.world.Now(), Site: c.Caller.Site, Account: c.ownerAccount(), Principal: c.Caller.String(),
 		Service: c.Op.Service, Operation: c.Op.Name, Outcome: outcome,
 	})
+}
+
+func (j *Journal) count(c *Call) {
+	name := c.Op.Service + "." + c.Op.Name
+	j.Count++
+	j.ByName[name]++
+	at := operation{c.ownerAccount(), name}
+	s := j.seconds[at]
+	if now := j.world.Now().Unix(); s == nil || s.at != now {
+		s = &second{at: now}
+		j.seconds[at] = s
+	}
+	s.calls++
+	j.Busiest[name] = max(j.Busiest[name], s.calls)
 }
 
 func isLook(op string) bool {

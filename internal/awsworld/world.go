@@ -56,7 +56,9 @@ func New(k *sim.Kernel, region string, seed uint64) *World {
 		accounts: map[string]*Account{}, ops: map[opKey]*Op{},
 		keys: map[string]Caller{}, sites: map[Site]int{},
 	}
-	w.Journal = &Journal{world: w, ByName: map[string]int{}, seen: map[alike]struct{}{}}
+	w.Journal = &Journal{
+		world: w, ByName: map[string]int{}, Busiest: map[string]int{}, seen: map[alike]struct{}{}, seconds: map[operation]*second{},
+	}
 	w.Waits = &Waits{world: w, byKey: map[string]*Wait{}}
 	return w
 }

@@ -30,6 +30,9 @@ type Result struct {
 	Sites         []string       // where calls were made, "machine/item/state/Service.Operation (calls)"
 	Calls         int            // API calls
 	Requests      map[string]int // the same, by "Service.Operation"
+	Busiest       map[string]int // the most of them in one second in one account
+	Limits        []Limit        // of AWS, and how near the run came to them
+	GBSeconds     float64        // of Lambda, as billed but for its own overhead
 	Events        uint64         // kernel events
 	Wall          time.Duration
 }
