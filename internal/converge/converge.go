@@ -35,21 +35,23 @@ type Answer struct {
 // DoneNow is the answer of finished work.
 func DoneNow() Answer { return Answer{Status: Done} }
 
-// Longest is the longest wait between two looks: the bound within which every
-// end is noticed.
-const Longest = time.Minute
+// Longest is the longest wait between two looks. With what the look itself
+// takes, every end is noticed within a minute.
+const Longest = 55 * time.Second
 
 // Wait is the answer of work that goes on, for something that began at since.
-// Intervals grow with age and never exceed a minute: AWS Backup's events come
+// Intervals grow with age and never exceed Longest: AWS Backup's events come
 // late or never, so looking is the only sure way to know.
 func Wait(now, since time.Time) Answer {
 	seconds := int(Longest / time.Second)
 	switch age := now.Sub(since); {
-	case age < 2*time.Minute:
+	case age < 5*time.Minute:
 		seconds = 10
-	case age < 10*time.Minute:
-		seconds = 20
+	case age < 15*time.Minute:
+		seconds = 15
 	case age < 30*time.Minute:
+		seconds = 20
+	case age < time.Hour:
 		seconds = 30
 	}
 	return Answer{Status: Waiting, WaitSeconds: seconds}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -125,4 +126,15 @@ func TestAPanicEndsAllAndReachesTheCaller(t *testing.T) {
 		return nil
 	})
 	t.Errorf("Each returned %v", err)
+}
+
+// Step Functions takes 32,768 characters as a cause; a longer one would end the
+// execution in a way that no Catch sees.
+func TestInvokeKeepsAMessageWithinTheLimit(t *testing.T) {
+	long := strings.Repeat("ä table has a problem; ", 5000)
+	h := func(context.Context, []byte) ([]byte, error) { return nil, errors.New(long) }
+	_, failure := lambdafn.Invoke(t.Context(), "check-ground", slog.New(slog.DiscardHandler), h, nil)
+	if failure == nil || len(failure.Message) > 30_100 || !strings.HasPrefix(long, failure.Message[:29_000]) || !strings.Contains(failure.Message, "cut") {
+		t.Errorf("a message of %d bytes became %+v", len(long), failure)
+	}
 }

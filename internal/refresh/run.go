@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/dbferry/dbferry/internal/converge"
 	"github.com/dbferry/dbferry/internal/fault"
 )
 
@@ -87,7 +88,7 @@ func (p phase) limit(bytes int64) time.Duration {
 // account has a thousand at once by default (docs/aws.md §14). Later children
 // begin when others end, which is spread already.
 const (
-	burst     = 20
+	burst     = 10
 	perSecond = 5
 )
 
@@ -99,9 +100,9 @@ func (p phase) start(i int) int {
 }
 
 // every is the shortest time between two looks at one of n jobs. A small set is
-// looked at more often, since that costs next to nothing. With hundreds in
-// flight a minute keeps below 20 looks a second; where only a few dozen are,
-// half of that, because there every late look delays the items behind
+// looked at more often, since that costs next to nothing. With a
+// thousand in flight the longest wait makes 18 looks a second; where only a few
+// dozen are, 30 seconds, because there every late look delays the items behind
 // (docs/benchmarks.md).
 func (p phase) every(n int) time.Duration {
 	switch {
@@ -110,7 +111,7 @@ func (p phase) every(n int) time.Duration {
 	case min(n, p.atOnce) <= 500:
 		return 30 * time.Second
 	}
-	return time.Minute
+	return converge.Longest
 }
 
 // listed makes the list of a phase for the items of one kind ("" for all).

@@ -49,18 +49,30 @@ func (s *verifyManifest) do(ctx context.Context, in VerifyInput) (Begun, error) 
 	if err != nil {
 		return Begun{}, err
 	}
+	// The event and the manifest both start an execution; the second need not
+	// look at a thousand recovery points to learn that it is the second.
+	if other, err := s.claimed(ctx, tr, in.Execution); err != nil || other != "" {
+		return duplicate(tr, other), err
+	}
+	if err := s.pointsExist(ctx, m); err != nil {
+		return Begun{}, err
+	}
 	other, err := s.claim(ctx, tr, in.Execution)
 	if err != nil {
 		return Begun{}, err
 	}
 	if other != "" {
-		return Begun{Status: duplicateStatus, RefreshID: tr.RefreshID, HandledBy: other}, nil
+		return duplicate(tr, other), nil
 	}
 	if err := s.accept(ctx, m, raw, in.Execution); err != nil {
 		return Begun{}, err
 	}
 	items := planned(m)
 	return Begun{Status: begunStatus, RefreshID: m.RefreshID, Clusters: count(items, Cluster), Tables: count(items, Table)}, nil
+}
+
+func duplicate(tr Trigger, other string) Begun {
+	return Begun{Status: duplicateStatus, RefreshID: tr.RefreshID, HandledBy: other}
 }
 
 // read fetches and checks the manifest. For a resumed refresh the bytes are
@@ -84,7 +96,7 @@ func (s *verifyManifest) read(ctx context.Context, tr Trigger) ([]byte, Manifest
 	if err := m.Verify(s.Config, s.t, tr.RefreshID); err != nil {
 		return forged(err)
 	}
-	return raw, m, s.pointsExist(ctx, m)
+	return raw, m, nil
 }
 
 var errHash = fault.New(fault.Forged, "compare the manifest", "", "", "its hash is not the one in production's event: it was changed after it was published")
@@ -133,6 +145,20 @@ func (s *verifyManifest) pointExists(ctx context.Context, it ManifestItem) error
 		return fault.New(fault.Forged, "believe the manifest", it.RecoveryPoint, "see in CloudTrail who wrote it", "%s is said to be %s, but the recovery point holds %s", it.ID, want, aws.ToString(out.ResourceType))
 	}
 	return nil
+}
+
+// claimed looks whether another execution restores the refresh already. Whoever
+// resumes asks claim, which looks whether that one is alive.
+func (s *verifyManifest) claimed(ctx context.Context, tr Trigger, execution string) (other string, err error) {
+	var there ledger.Holder
+	if tr.Resume {
+		return "", nil
+	}
+	_, found, err := s.ledger.Get(ctx, claimKey(tr.RefreshID), &there)
+	if !found || there.Execution == execution {
+		return "", err
+	}
+	return there.Execution, err
 }
 
 // claim makes this execution the one that restores the refresh. It returns the
