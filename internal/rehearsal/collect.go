@@ -3,6 +3,7 @@ package rehearsal
 import (
 	"context"
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 
@@ -47,8 +48,8 @@ func (s *stage) collect(ctx context.Context, t config.Target, o Outcome) (*Resul
 		r.Left = s.left(t, r.RefreshID)
 	}
 	r.Sites = s.sites()
-	r.Limits, r.Busiest, r.GBSeconds = s.limits(), s.w.Journal.Busiest, s.gbSeconds()
-	r.Calls, r.Requests, r.Events = s.w.Journal.Count, s.w.Journal.ByName, s.w.Kernel.Events()
+	r.Limits, r.Busiest, r.GBSeconds = s.limits(), maps.Clone(s.w.Journal.Busiest), s.gbSeconds()
+	r.Calls, r.Requests, r.Events = s.w.Journal.Count, maps.Clone(s.w.Journal.ByName), s.w.Kernel.Events()
 	return r, nil
 }
 

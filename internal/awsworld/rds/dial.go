@@ -7,6 +7,8 @@ import (
 	"net"
 	"os"
 	"strings"
+
+	"github.com/dbferry/dbferry/internal/awsworld"
 )
 
 // ErrNoRows is what Dial answers in a world without Databases.
@@ -38,7 +40,18 @@ func (s *Service) Dial(ctx context.Context, from NetworkPlace, host string, port
 	if s.Databases == nil {
 		return "", ErrNoRows
 	}
+	s.loggedIn(c)
 	return s.Databases.Addr(ctx, c.dbKey())
+}
+
+// loggedIn notices new passwords that are in force: a login shows it, whatever
+// the cluster's status is.
+func (s *Service) loggedIn(c *cluster) {
+	for _, wait := range c.settled {
+		if strings.Contains(wait, "/password/") {
+			s.w.Waits.Notice(awsworld.Caller{}, wait)
+		}
+	}
 }
 
 // behind is the cluster that a host name leads to; nil when the name does not
