@@ -170,25 +170,24 @@ func (g *groundReader) tables(ctx context.Context, only []string, f *check.Facts
 	if err != nil {
 		return nil, err
 	}
-	var items []Planned
-	for _, name := range names {
-		if !wanted(only, name) {
-			continue
-		}
-		out, err := g.ddb.DescribeTable(ctx, &dynamodb.DescribeTableInput{TableName: &name})
+	names = slices.DeleteFunc(names, func(name string) bool { return !wanted(only, name) })
+	items, facts := make([]Planned, len(names)), make([]check.TableFacts, len(names))
+	err = g.rt.Each(ctx, len(names), func(ctx context.Context, i int) error {
+		out, err := g.ddb.DescribeTable(ctx, &dynamodb.DescribeTableInput{TableName: &names[i]})
+		items[i], facts[i] = Planned{Kind: Table, ID: names[i]}, check.TableFacts{Name: names[i]}
 		if fault.IsNotFound(err) {
-			f.Tables = append(f.Tables, check.TableFacts{Name: name, Missing: true})
-			items = append(items, Planned{Kind: Table, ID: name})
-			continue
+			facts[i].Missing = true
+			return nil
 		}
 		if err != nil {
-			return nil, fault.AWS("describe the table", name, err)
+			return fault.AWS("describe the table", names[i], err)
 		}
-		arn := aws.ToString(out.Table.TableArn)
-		f.Tables = append(f.Tables, check.TableFacts{Name: name, ARN: arn, Status: string(out.Table.TableStatus)})
-		items = append(items, Planned{Kind: Table, ID: name, ARN: arn, Bytes: aws.ToInt64(out.Table.TableSizeBytes)})
-	}
-	return items, nil
+		facts[i].ARN, facts[i].Status = aws.ToString(out.Table.TableArn), string(out.Table.TableStatus)
+		items[i].ARN, items[i].Bytes = facts[i].ARN, aws.ToInt64(out.Table.TableSizeBytes)
+		return nil
+	})
+	f.Tables = append(f.Tables, facts...)
+	return items, err
 }
 
 // tableNames resolves the selectors. Tables are listed only when a prefix or a
