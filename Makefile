@@ -33,9 +33,10 @@ race: ## all tests under the race detector
 	@scripts/ready.sh test
 	$(GO) test -race -timeout 1800s ./internal/...
 
-bench: ## benchmarks
+bench: ## benchmarks; waiting, limits, prices, wall time and memory at the end
 	@scripts/ready.sh rehearse
-	$(GO) test -run '^$$' -bench . ./internal/...
+	$(GO) test -run '^$$' -bench . $$($(GO) list ./internal/... | grep -v /internal/scale$$)
+	GOGC=400 $(GO) test -run '^$$' -bench . -benchtime 1x -timeout 1800s ./internal/scale
 
 fuzz: ## fuzz each parser of outside input for a while (FUZZTIME=20s, FUZZ=name)
 	@scripts/fuzz.sh

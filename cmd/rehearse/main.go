@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"strings"
 	"syscall"
 	"time"
@@ -61,6 +62,9 @@ func run(ctx context.Context, args []string) int {
 	}
 	fmt.Println("dbferry: rehearsing a refresh in two simulated accounts (templates from " + o.Assembly + ")")
 	o.Progress = progress(o.Speed > 0)
+	if o.Tables > 100 {
+		debug.SetGCPercent(400) // much garbage, little that stays: half a GiB with a thousand tables
+	}
 	all, err := rehearsal.Run(ctx, o.Scenario)
 	for _, r := range all {
 		report.Screen(os.Stdout, r, o.details)

@@ -19,6 +19,7 @@ type step struct {
 	name        string // the folder
 	description string
 	timeout     float64 // seconds; 0 means 60
+	wholeSet    bool    // works on every item of a refresh
 	inNetwork   bool    // logs in to databases, or proves that others can
 	quarantine  bool    // must know the security group of quarantined clusters
 	ledger      access
@@ -53,9 +54,21 @@ var (
 	readWriteUnlock = access{write: true, unlock: true}
 )
 
-// long is the time limit of steps that look at everything at once or log in to
-// databases; the others make a call or two.
-const long = 180
+// The time limits of steps that log in to databases, and of those that work on
+// every item: ten thousand take them a minute or two. The others make a call or
+// two.
+const (
+	long     = 180
+	wholeSet = 600
+)
+
+// Memory in MB. Lambda gives one whole processor with 1,769 MB: signing and
+// reading thousands of calls is work, and a manifest of ten thousand items has
+// to fit. Such steps run once a refresh, so it costs a fraction of a cent.
+const (
+	memory         = 256
+	memoryWholeSet = 1769
+)
 
 // function is a deployed step.
 type function struct {
@@ -99,7 +112,7 @@ func (s *side) addFunction(st step) function {
 		Runtime:       text("provided.al2023"),
 		Architectures: texts([]string{"arm64"}),
 		Handler:       text("bootstrap"),
-		MemorySize:    jsii.Number(256),
+		MemorySize:    jsii.Number(megabytes(st)),
 		Timeout:       jsii.Number(seconds(st)),
 		Role:          roleARN,
 		Code:          &awslambda.CfnFunction_CodeProperty{S3Bucket: code.S3BucketName(), S3Key: code.S3ObjectKey()},
@@ -111,10 +124,20 @@ func (s *side) addFunction(st step) function {
 }
 
 func seconds(st step) float64 {
-	if st.timeout == 0 {
+	switch {
+	case st.wholeSet:
+		return wholeSet
+	case st.timeout == 0:
 		return 60
 	}
 	return st.timeout
+}
+
+func megabytes(st step) float64 {
+	if st.wholeSet {
+		return memoryWholeSet
+	}
+	return memory
 }
 
 func (s *side) environment(st step) map[string]*string {

@@ -97,7 +97,7 @@ func (g grants) holders(machines ...string) statement {
 
 // closing and notifying are the two steps that both sides have.
 func (g grants) closing() step {
-	return step{name: "close-run", description: "Records how a run ended and frees its locks", ledger: readWriteUnlock}
+	return step{name: "close-run", description: "Records how a run ended and frees its locks", wholeSet: true, ledger: readWriteUnlock}
 }
 
 func (g grants) notifying() step {

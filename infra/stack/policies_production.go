@@ -12,13 +12,13 @@ import (
 func productionSteps(c config.Config) []step {
 	g := grants{c.ProductionPlace()}
 	return []step{
-		{name: "check-ground", description: "Takes the locks, finds the data set, checks that a refresh can work", timeout: long,
+		{name: "check-ground", description: "Takes the locks, finds the data set, checks that a refresh can work", wholeSet: true,
 			ledger: readWriteUnlock, policy: g.checkGround(c)},
 		{name: "record-settings", description: "Records the settings that a backup does not carry", ledger: readWrite, policy: g.recordSettings()},
 		{name: "back-up", description: "Backs up one cluster or table", ledger: readWrite, policy: g.backUp()},
-		{name: "check-backups", description: "Checks that the cut-offs are close enough together", timeout: long, ledger: readWrite},
+		{name: "check-backups", description: "Checks that the cut-offs are close enough together", wholeSet: true, ledger: readWrite},
 		{name: "copy-recovery-point", description: "Copies one recovery point into the target's vault", ledger: readWrite, policy: g.copyRecoveryPoint()},
-		{name: "publish-manifest", description: "Puts the manifest into the target's inbox", timeout: long,
+		{name: "publish-manifest", description: "Puts the manifest into the target's inbox", wholeSet: true,
 			ledger: readWrite, policy: g.publishManifest(c)},
 		g.closing(),
 		g.notifying(),

@@ -12,7 +12,7 @@ func targetSteps(c config.Config, t config.Target, vaultKey string) []step {
 	return []step{
 		{name: "staging-ready", description: "Proves that this account can receive, and says so to production", timeout: long, inNetwork: true,
 			ledger: readWrite, policy: g.stagingReady(t, vaultKey)},
-		{name: "verify-manifest", description: "Checks a manifest as if it came from a stranger, and claims it", timeout: long,
+		{name: "verify-manifest", description: "Checks a manifest as if it came from a stranger, and claims it", wholeSet: true,
 			ledger: readWriteUnlock, policy: g.verifyManifest()},
 		{name: "restore-cluster", description: "Restores one cluster into quarantine", quarantine: true, ledger: readWrite, policy: g.restoreCluster()},
 		{name: "prepare-cluster", description: "Gives a restored cluster what it needs before it has instances", ledger: readWrite,
@@ -23,7 +23,7 @@ func targetSteps(c config.Config, t config.Target, vaultKey string) []step {
 			ledger: readWrite, policy: g.resetCredentials(t)},
 		{name: "restore-table", description: "Restores one table", ledger: readWrite, policy: g.restoreTable()},
 		{name: "finish-table", description: "Applies the settings that a restore leaves out, compares with production's", ledger: readWrite, policy: g.finishTable(t)},
-		{name: "record-candidate", description: "Opens what is safe and records it", timeout: long, quarantine: true, ledger: readWrite,
+		{name: "record-candidate", description: "Opens what is safe and records it", wholeSet: true, quarantine: true, ledger: readWrite,
 			policy: []statement{g.lookAtClusters(), g.modifyOwnClusters()}},
 		g.closing(),
 		g.notifying(),

@@ -41,7 +41,7 @@ func (e *Engine) Start(m *Machine, input json.RawMessage, meta Meta) (*Execution
 		return nil, &Error{Name: "InvalidExecutionInput", Cause: fmt.Sprintf("the input has %d bytes; Step Functions allows %d", n, MaxPayload)}
 	}
 	x := &Execution{
-		Meta: meta, Machine: m, Status: Running, Input: v.JSON(), StartDate: e.Kernel.Now(),
+		Meta: meta, Machine: m, Status: Running, Input: v.JSON(), StartDate: e.Kernel.Now(), Largest: v.Size(),
 		engine: e, gate: e.Kernel.NewGate(), scope: e.Kernel.NewScope(context.Background()),
 	}
 	h := fnv.New64a()

@@ -144,9 +144,11 @@ func (v *visit) evaluateText(t *Template) (string, error) {
 	return value.Text(), nil
 }
 
-// sized refuses a value above the payload limit.
-func sized(value *jsonata.Value, what string) error {
-	if n := value.Size(); n > MaxPayload {
+// sized refuses a value above the payload limit, and remembers the largest.
+func (x *Execution) sized(value *jsonata.Value, what string) error {
+	n := value.Size()
+	x.Largest = max(x.Largest, n)
+	if n > MaxPayload {
 		return tooLarge(what, n)
 	}
 	return nil

@@ -38,6 +38,7 @@ type Execution struct {
 	StopDate    time.Time // zero while RUNNING
 	History     History
 	Transitions int // as billed: each state entered and each retry
+	Largest     int // bytes of the largest input, output, result or Assign
 
 	engine   *Engine
 	gate     *sim.Gate

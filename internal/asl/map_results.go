@@ -27,7 +27,7 @@ func (r *mapRun) result() (*jsonata.Value, error) {
 		return nil, err
 	}
 	result := jsonata.NewArray(entries...)
-	return result, sized(result, "The result of the state '"+r.v.state.Name+"' has")
+	return result, r.v.b.x.sized(result, "The result of the state '"+r.v.state.Name+"' has")
 }
 
 // resultEntries are the results in the given transformation; a child that did

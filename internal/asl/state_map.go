@@ -42,7 +42,7 @@ func (v *visit) iterate() (*jsonata.Value, error) {
 		return nil, err
 	}
 	result := jsonata.NewArray(outputs...)
-	if err := sized(result, "The result of the state '"+v.state.Name+"' has"); err != nil {
+	if err := v.b.x.sized(result, "The result of the state '"+v.state.Name+"' has"); err != nil {
 		return nil, err
 	}
 	v.record(Event{Type: "MapStateSucceeded", Name: v.state.Name})
@@ -79,7 +79,7 @@ func (v *visit) selectItem(b *branch, it *item) (*jsonata.Value, error) {
 	if err != nil {
 		return nil, err
 	}
-	return input, sized(input, fmt.Sprintf("The input of item %d of the state '%s' has", it.index, v.state.Name))
+	return input, v.b.x.sized(input, fmt.Sprintf("The input of item %d of the state '%s' has", it.index, v.state.Name))
 }
 
 // concurrency is MaxConcurrency, where 0 stands for as many as AWS allows.

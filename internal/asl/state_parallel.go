@@ -13,7 +13,7 @@ func (v *visit) runBranches() (*jsonata.Value, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := sized(input, "Arguments of the state '"+v.state.Name+"' have"); err != nil {
+	if err := v.b.x.sized(input, "Arguments of the state '"+v.state.Name+"' have"); err != nil {
 		return nil, err
 	}
 	v.record(Event{Type: "ParallelStateStarted", Name: v.state.Name})
@@ -32,7 +32,7 @@ func (v *visit) runBranches() (*jsonata.Value, error) {
 		return nil, err
 	}
 	result := jsonata.NewArray(outputs...)
-	if err := sized(result, "The result of the state '"+v.state.Name+"' has"); err != nil {
+	if err := v.b.x.sized(result, "The result of the state '"+v.state.Name+"' has"); err != nil {
 		return nil, err
 	}
 	v.record(Event{Type: "ParallelStateSucceeded", Name: v.state.Name})

@@ -73,7 +73,7 @@ func (v *visit) raw(t *Template) (json.RawMessage, error) {
 	if err != nil || value == nil {
 		return nil, err
 	}
-	return value.JSON(), sized(value, t.Field+" of the state '"+v.state.Name+"' has")
+	return value.JSON(), v.b.x.sized(value, t.Field+" of the state '"+v.state.Name+"' has")
 }
 
 // start lets the Env do the call in a process of its own, since a time-out does
@@ -108,7 +108,7 @@ func (v *visit) taskEnded(kind string, raw json.RawMessage, err error) (*jsonata
 		}
 	}
 	if err == nil {
-		err = sized(result, "The state/task '"+v.state.Task.Resource+"' returned a result of")
+		err = v.b.x.sized(result, "The state/task '"+v.state.Task.Resource+"' returned a result of")
 	}
 	if err == nil {
 		v.record(Event{Type: kind + "Succeeded", Resource: v.state.Task.Resource})

@@ -46,8 +46,8 @@ func (t *Tokens) Succeed(token string, output json.RawMessage) error {
 	if err != nil {
 		return &Error{Name: "InvalidOutput", Cause: err.Error()}
 	}
-	if err := sized(v, "The output has"); err != nil {
-		return &Error{Name: "InvalidOutput", Cause: err.Error()}
+	if n := v.Size(); n > MaxPayload {
+		return &Error{Name: "InvalidOutput", Cause: tooLarge("The output has", n).Error()}
 	}
 	p.answer(v.JSON(), nil)
 	return nil

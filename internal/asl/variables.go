@@ -32,8 +32,8 @@ func (s *scope) lookup(name string) *jsonata.Value {
 // assign sets the fields of values, which the next state sees, if they are
 // within the limits.
 func (s *scope) assign(values *jsonata.Value) error {
-	if n := values.Size(); n > MaxPayload {
-		return tooLarge("Assign sets variables of", n)
+	if err := s.x.sized(values, "Assign sets variables of"); err != nil {
+		return err
 	}
 	grown := s.x.varBytes
 	for _, f := range values.Fields() {

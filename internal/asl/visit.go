@@ -132,7 +132,7 @@ func (v *visit) leave(assign, output *Template, fallback *jsonata.Value, next st
 	if err != nil {
 		return outcome{}, err
 	}
-	if err := sized(out, "The output of the state '"+v.state.Name+"' has"); err != nil {
+	if err := v.b.x.sized(out, "The output of the state '"+v.state.Name+"' has"); err != nil {
 		return outcome{}, err
 	}
 	if assign != nil {

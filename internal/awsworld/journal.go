@@ -2,6 +2,7 @@ package awsworld
 
 import (
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/dbferry/dbferry/internal/iam"
@@ -12,11 +13,29 @@ type Journal struct {
 	world     *World
 	Calls     []Entry
 	Decisions []Decided
+	Count     int            // calls made, also those that Quiet does not keep
+	ByName    map[string]int // the same, by "Service.Operation"
+	Busiest   map[string]int // the most in one second in one account, by "Service.Operation"
 
-	// Quiet keeps counts but not the entries of successful looks (Describe,
-	// Get, List), for runs with thousands of items.
+	// Quiet is for runs with hundreds of items. It keeps no entry of a
+	// successful look (Describe, Get, List), and of allowed decisions only the
+	// first that a set of statements made for a caller and an action.
 	Quiet bool
+
+	seen    map[alike]struct{}
+	seconds map[operation]*second
 }
+
+// operation is what AWS limits the rate of.
+type operation struct{ account, name string }
+
+type second struct {
+	at    int64
+	calls int
+}
+
+// alike is what allowed decisions that differ only in their item share.
+type alike struct{ who, action, owner, by string }
 
 // Entry is one call.
 type Entry struct {
@@ -42,17 +61,35 @@ type Decided struct {
 }
 
 func (j *Journal) call(c *Call, err error) {
+	if c.Caller.Ground {
+		return
+	}
+	j.count(c)
+	if err == nil && j.Quiet && isLook(c.Op.Name) {
+		return
+	}
 	outcome := "ok"
 	if err != nil {
 		outcome = err.Error()
-	}
-	if c.Caller.Ground || (err == nil && j.Quiet && isLook(c.Op.Name)) {
-		return
 	}
 	j.Calls = append(j.Calls, Entry{
 		At: j.world.Now(), Site: c.Caller.Site, Account: c.ownerAccount(), Principal: c.Caller.String(),
 		Service: c.Op.Service, Operation: c.Op.Name, Outcome: outcome,
 	})
+}
+
+func (j *Journal) count(c *Call) {
+	name := c.Op.Service + "." + c.Op.Name
+	j.Count++
+	j.ByName[name]++
+	at := operation{c.ownerAccount(), name}
+	s := j.seconds[at]
+	if now := j.world.Now().Unix(); s == nil || s.at != now {
+		s = &second{at: now}
+		j.seconds[at] = s
+	}
+	s.calls++
+	j.Busiest[name] = max(j.Busiest[name], s.calls)
 }
 
 func isLook(op string) bool {
@@ -64,7 +101,16 @@ func isLook(op string) bool {
 	return false
 }
 
-func (j *Journal) decision(d Decided) { j.Decisions = append(j.Decisions, d) }
+func (j *Journal) decision(d Decided) {
+	if j.Quiet && d.Decision.Allowed {
+		key := alike{d.Request.Principal.ARN + d.Request.Principal.Service, d.Action, d.Request.Owner, fmt.Sprint(d.Decision.By)}
+		if _, there := j.seen[key]; there {
+			return
+		}
+		j.seen[key] = struct{}{}
+	}
+	j.Decisions = append(j.Decisions, d)
+}
 
 // Denials lists the decisions that refused something, in order.
 func (j *Journal) Denials() []Decided {

@@ -9,7 +9,7 @@ import (
 )
 
 // Call sends one call through the pipe: identify, fault before, authorise, do,
-// fault after, journal. It takes Latency of simulated time.
+// fault after, journal. It takes World.Latency of simulated time.
 func (w *World) Call(ctx context.Context, caller Caller, service, operation string, input any) (any, error) {
 	op := w.ops[opKey{service, operation}]
 	if op == nil {
@@ -20,7 +20,7 @@ func (w *World) Call(ctx context.Context, caller Caller, service, operation stri
 	}
 	caller.Site.Operation = service + "." + operation
 	c := &Call{Ctx: ctx, World: w, Caller: caller, Op: op, Input: input, Account: caller.Account}
-	if err := w.Kernel.Sleep(ctx, Latency); err != nil {
+	if err := w.Kernel.Sleep(ctx, w.Latency); err != nil {
 		return nil, err
 	}
 	out, err := w.perform(c)

@@ -21,8 +21,8 @@ import (
 	"github.com/dbferry/dbferry/internal/sim"
 )
 
-// Latency is how long every simulated API call takes. It must not be zero: an
-// SDK waiter that runs out would otherwise never see time pass.
+// Latency is how long a simulated API call takes unless the world says
+// otherwise.
 const Latency = 15 * time.Millisecond
 
 // World is a set of AWS accounts in one Region.
@@ -32,6 +32,10 @@ type World struct {
 	Journal *Journal
 	Waits   *Waits
 	Secrets *Secrets
+
+	// Latency is how long every simulated API call takes. It must not be zero:
+	// an SDK waiter that runs out would otherwise never see time pass.
+	Latency time.Duration
 
 	accounts map[string]*Account
 	ops      map[opKey]*Op
@@ -48,11 +52,13 @@ type World struct {
 func New(k *sim.Kernel, region string, seed uint64) *World {
 	w := &World{
 		Kernel: k, Region: region, seed: seed, starts: k.Now(),
-		Secrets:  NewSecrets(),
+		Secrets: NewSecrets(), Latency: Latency,
 		accounts: map[string]*Account{}, ops: map[opKey]*Op{},
 		keys: map[string]Caller{}, sites: map[Site]int{},
 	}
-	w.Journal = &Journal{world: w}
+	w.Journal = &Journal{
+		world: w, ByName: map[string]int{}, Busiest: map[string]int{}, seen: map[alike]struct{}{}, seconds: map[operation]*second{},
+	}
 	w.Waits = &Waits{world: w, byKey: map[string]*Wait{}}
 	return w
 }

@@ -39,17 +39,23 @@ type Answer struct {
 // DoneNow is the answer of finished work.
 func DoneNow() Answer { return Answer{Status: Done} }
 
+// Longest is the longest wait between two looks. With what the look itself
+// takes, every end is noticed within a minute.
+const Longest = 55 * time.Second
+
 // Wait is the answer of work that goes on, for something that began at since.
-// Intervals grow with age and never exceed a minute: AWS Backup's events come
+// Intervals grow with age and never exceed Longest: AWS Backup's events come
 // late or never, so looking is the only sure way to know.
 func Wait(now, since time.Time) Answer {
-	seconds := 60
+	seconds := int(Longest / time.Second)
 	switch age := now.Sub(since); {
-	case age < 2*time.Minute:
+	case age < 5*time.Minute:
 		seconds = 10
-	case age < 10*time.Minute:
-		seconds = 20
+	case age < 15*time.Minute:
+		seconds = 15
 	case age < 30*time.Minute:
+		seconds = 20
+	case age < time.Hour:
 		seconds = 30
 	}
 	return Answer{Status: Waiting, WaitSeconds: seconds}
@@ -126,6 +132,7 @@ type Job struct {
 	Failure   fault.Name
 	Execution string // the execution that asks now
 	Seed      []string
+	Every     time.Duration // the shortest time between two looks; 0: as Wait says
 	Now       func() time.Time
 
 	// Start asks AWS for the job; in is the intent that was written before.
@@ -167,14 +174,14 @@ func (j Job) Converge(ctx context.Context) (Answer, Intent, error) {
 	}
 	state, err := j.Look(ctx, in)
 	if fault.IsNotFound(err) && j.Now().Sub(in.At) < 2*time.Minute {
-		return Wait(j.Now(), in.At), in, nil // not visible everywhere yet
+		return j.wait(in), in, nil // not visible everywhere yet
 	}
 	if err != nil {
 		return Answer{}, in, fault.AWS(j.Name, in.ResourceID, err)
 	}
 	switch {
 	case state.Running:
-		a := Wait(j.Now(), in.At)
+		a := j.wait(in)
 		a.Detail = fmt.Sprintf("AWS's job %s is %s since %s", in.ResourceID, state.Status, in.At.Format(time.RFC3339))
 		return a, in, nil
 	case state.Failed == "":
@@ -183,6 +190,12 @@ func (j Job) Converge(ctx context.Context) (Answer, Intent, error) {
 		return Answer{}, in, fault.New(j.Failure, j.Name, in.ResourceID, state.Next, "%s", state.Failed)
 	}
 	return j.again(ctx)
+}
+
+func (j Job) wait(in Intent) Answer {
+	a := Wait(j.Now(), in.At)
+	a.WaitSeconds = max(a.WaitSeconds, int(min(j.Every, Longest)/time.Second))
+	return a
 }
 
 func (j Job) intent(ctx context.Context) (Intent, ledger.Version, error) {

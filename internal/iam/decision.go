@@ -21,8 +21,18 @@ type Decision struct {
 }
 
 // Evaluate decides a request. The same arguments give the same decision.
+//
+// Nearly every request is allowed, and an allowed one is decided by the
+// statements that apply alone. So those are read first; near misses, which only
+// explain a refusal, are read when there is one to explain.
 func Evaluate(req Request, pol Policies) Decision {
-	e := newEvaluation(req, pol)
+	if d := newEvaluation(req, pol, false).decide(); d.Allowed {
+		return d
+	}
+	return newEvaluation(req, pol, true).decide()
+}
+
+func (e *evaluation) decide() Decision {
 	if denied := e.explicitDenials(); len(denied) > 0 {
 		return e.deniedBy(denied)
 	}
@@ -36,12 +46,10 @@ func Evaluate(req Request, pol Policies) Decision {
 // whether or not it decided. Removing a statement that is not listed cannot
 // change Allowed, so a mutant needs only the logged requests that reference it.
 func Referenced(req Request, pol Policies) []StatementID {
-	e := newEvaluation(req, pol)
+	e := newEvaluation(req, pol, false)
 	var out []StatementID
 	for _, f := range e.all() {
-		if f.stage == applies {
-			out = append(out, f.id)
-		}
+		out = append(out, f.id)
 	}
 	for _, g := range pol.Grants {
 		if e.grantApplies(g) {
@@ -51,7 +59,7 @@ func Referenced(req Request, pol Policies) []StatementID {
 	return out
 }
 
-// evaluation is a request with all its policies read.
+// evaluation is a request with its policies read.
 type evaluation struct {
 	req      Request
 	pol      Policies
@@ -61,9 +69,11 @@ type evaluation struct {
 	service  []finding
 }
 
-func newEvaluation(req Request, pol Policies) *evaluation {
+// newEvaluation reads the policies; without misses only statements that apply
+// are kept.
+func newEvaluation(req Request, pol Policies, misses bool) *evaluation {
 	req = req.normalized()
-	r := reader{req, newContext(req)}
+	r := reader{req: req, ctx: newContext(req), misses: misses}
 	e := &evaluation{req: req, pol: pol}
 	if req.Kind.hasPolicy() {
 		e.resource = r.readAll(one(pol.Resource), ResourcePolicy)
@@ -97,9 +107,11 @@ func (e *evaluation) all() []finding {
 
 func (e *evaluation) explicitDenials() []finding {
 	var out []finding
-	for _, f := range e.all() {
-		if f.denies() {
-			out = append(out, f)
+	for _, side := range [][]finding{e.identity, e.resource, e.boundary, e.service} {
+		for _, f := range side {
+			if f.denies() {
+				out = append(out, f)
+			}
 		}
 	}
 	return out

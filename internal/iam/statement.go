@@ -17,7 +17,7 @@ const (
 // finding is one statement read against the request.
 type finding struct {
 	id     StatementID
-	policy Policy
+	policy *Policy
 	effect Effect
 	stage  stage
 	grip   grip       // resource policies only
@@ -29,31 +29,37 @@ func (f finding) denies() bool { return f.stage == applies && f.effect == Deny }
 
 // reader holds what reading needs of the request.
 type reader struct {
-	req Request
-	ctx requestContext
+	req    Request
+	ctx    requestContext
+	misses bool // keep statements that do not apply, too
 }
 
 // readAll reads every statement of the policies, in order.
-func (r reader) readAll(policies []Policy, side PolicyType) []finding {
+func (r *reader) readAll(policies []Policy, side PolicyType) []finding {
 	var out []finding
-	for _, p := range policies {
+	for k := range policies {
+		p := &policies[k]
 		variables := p.Doc.Version == Version2012
-		for i, s := range p.Doc.Statements {
-			f := finding{id: p.statementID(i), policy: p, effect: s.Effect}
+		for i := range p.Doc.Statements {
+			s := &p.Doc.Statements[i]
+			f := finding{policy: p, effect: s.Effect}
 			r.read(&f, s, side, variables)
-			out = append(out, f)
+			if f.stage == applies || r.misses {
+				f.id = p.statementID(i)
+				out = append(out, f)
+			}
 		}
 	}
 	return out
 }
 
-func (r reader) read(f *finding, s Statement, side PolicyType, variables bool) {
+func (r *reader) read(f *finding, s *Statement, side PolicyType, variables bool) {
 	f.stage = missedAction
-	if !s.coversAction(r.req.Action) {
+	if !r.coversAction(s) {
 		return
 	}
 	f.stage = missedPrincipal
-	if f.grip = s.holdsPrincipal(r.req.Principal, side); f.grip == noGrip {
+	if f.grip = r.holdsPrincipal(s, side); f.grip == noGrip {
 		return
 	}
 	f.stage = missedResource
@@ -66,8 +72,8 @@ func (r reader) read(f *finding, s Statement, side PolicyType, variables bool) {
 	}
 }
 
-func (s Statement) coversAction(action string) bool {
-	covers := func(want string) bool { return actionMatches(want, action) }
+func (r *reader) coversAction(s *Statement) bool {
+	covers := func(want string) bool { return actionMatches(want, r.req.Action) }
 	if s.NotAction != nil {
 		return !slices.ContainsFunc(s.NotAction, covers)
 	}
@@ -76,7 +82,8 @@ func (s Statement) coversAction(action string) bool {
 
 // holdsPrincipal: policies other than the resource's apply to whom they are
 // attached to; one of them that names principals is malformed and never applies.
-func (s Statement) holdsPrincipal(who Principal, side PolicyType) grip {
+func (r *reader) holdsPrincipal(s *Statement, side PolicyType) grip {
+	who := r.req.Principal
 	switch {
 	case side != ResourcePolicy && s.Principal == nil && s.NotPrincipal == nil:
 		return byItself
@@ -92,7 +99,7 @@ func (s Statement) holdsPrincipal(who Principal, side PolicyType) grip {
 
 // coversResource: a resource policy may leave the resource out (trust policies
 // do); it then means the resource it stands on.
-func (r reader) coversResource(s Statement, side PolicyType, variables bool) bool {
+func (r *reader) coversResource(s *Statement, side PolicyType, variables bool) bool {
 	covers := func(want string) bool {
 		p, ok := template(want, wild, r.ctx, variables)
 		return ok && p.matchesARN(r.req.Resource)
@@ -109,7 +116,7 @@ func (r reader) coversResource(s Statement, side PolicyType, variables bool) boo
 // firstFailing returns the first condition that does not hold. A condition that
 // cannot be evaluated counts against the caller: it fails an Allow and is passed
 // over in a Deny.
-func (r reader) firstFailing(s Statement, variables bool) *Condition {
+func (r *reader) firstFailing(s *Statement, variables bool) *Condition {
 	for i := range s.Condition {
 		holds, known := s.Condition[i].holds(r.ctx, variables)
 		if holds || !known && s.Effect == Deny {

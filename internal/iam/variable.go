@@ -11,6 +11,9 @@ import (
 // false when a variable has no value, or several: then nothing equals it (IAM
 // user guide, "Using policy variables with no value").
 func expand(value string, read func(string) pattern, ctx requestContext) (p pattern, ok bool) {
+	if !strings.Contains(value, "${") {
+		return read(value), true
+	}
 	for {
 		before, rest, found := strings.Cut(value, "${")
 		p = append(p, read(before)...)

@@ -3,6 +3,7 @@ package iam
 import (
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // pattern is a string in which some characters stand for others. Letters are
@@ -35,14 +36,18 @@ func literal(s string) pattern { return pattern(s) }
 // matches is the classic two-pointer match: on a mismatch the last '*' takes one
 // character more. Time is at most len(p)*len(s).
 func (p pattern) matches(s string) bool {
-	text := []rune(s)
+	n, at := len(s), func(j int) rune { return rune(s[j]) }
+	if !ascii(s) {
+		text := []rune(s)
+		n, at = len(text), func(j int) rune { return text[j] }
+	}
 	i, j, star, mark := 0, 0, -1, 0
-	for j < len(text) {
+	for j < n {
 		switch {
 		case i < len(p) && p[i] == anyRun:
 			star, mark = i, j
 			i++
-		case i < len(p) && (p[i] == anyOne || p[i] == text[j]):
+		case i < len(p) && (p[i] == anyOne || p[i] == at(j)):
 			i++
 			j++
 		case star >= 0:
@@ -55,6 +60,15 @@ func (p pattern) matches(s string) bool {
 	return !slices.ContainsFunc(p[i:], func(r rune) bool { return r != anyRun })
 }
 
+func ascii(s string) bool {
+	for i := range len(s) {
+		if s[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
+}
+
 // matchesARN compares part by part, as AWS does for resources and for the Arn
 // operators: a wildcard never reaches over a colon, except in the last part,
 // whose own colons are ordinary. The pattern "*" matches everything.
@@ -62,28 +76,15 @@ func (p pattern) matchesARN(s string) bool {
 	if len(p) == 1 && p[0] == anyRun {
 		return true
 	}
-	parts, text := p.split(6), strings.SplitN(s, ":", 6)
-	if len(parts) != 6 || len(text) != 6 {
-		return false
-	}
-	for i := range parts {
-		if !parts[i].matches(text[i]) {
+	for range 5 {
+		i := slices.Index(p, ':')
+		text, rest, found := strings.Cut(s, ":")
+		if i < 0 || !found || !p[:i].matches(text) {
 			return false
 		}
+		p, s = p[i+1:], rest
 	}
-	return true
-}
-
-func (p pattern) split(n int) []pattern {
-	var out []pattern
-	for len(out) < n-1 {
-		i := slices.Index(p, ':')
-		if i < 0 {
-			break
-		}
-		out, p = append(out, p[:i]), p[i+1:]
-	}
-	return append(out, p)
+	return p.matches(s)
 }
 
 // actionMatches compares actions, which AWS does without regard to case.

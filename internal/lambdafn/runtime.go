@@ -37,6 +37,7 @@ type Runtime struct {
 	Now    func() time.Time
 	Dialer dbconn.Dialer
 	Log    *slog.Logger
+	Fork   Fork // how Each runs; nil: goroutines
 }
 
 // Place is the account in which the function runs.

@@ -5,12 +5,17 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"os"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-lambda-go/lambda/messages"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 
 	"github.com/dbferry/dbferry/internal/dbconn"
@@ -44,11 +49,35 @@ func prepare(name string, build Constructor, log *slog.Logger) (Handler, error) 
 	if rt.Function != name {
 		return nil, fmt.Errorf("this is the function %s, but %s says %s", name, EnvFunction, rt.Function)
 	}
-	if rt.AWS, err = awsconfig.LoadDefaultConfig(context.Background()); err != nil {
+	if rt.AWS, err = awsconfig.LoadDefaultConfig(context.Background(), sdkOptions...); err != nil {
 		return nil, fmt.Errorf("AWS settings: %w", err)
 	}
 	rt.Now, rt.Dialer, rt.Log = time.Now, dbconn.TLS(), log
 	return build(rt)
+}
+
+// sdkOptions fit the SDK to Each: as many connections are kept as are used, and
+// an API that answers "slow down" is called more slowly instead of failing the
+// step; AWS does not publish the rates of most.
+var sdkOptions = []func(*awsconfig.LoadOptions) error{
+	awsconfig.WithHTTPClient(awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) { t.MaxIdleConnsPerHost = AtOnce })),
+	awsconfig.WithRetryer(func() aws.Retryer {
+		return retry.NewAdaptiveMode(func(o *retry.AdaptiveModeOptions) {
+			o.StandardOptions = append(o.StandardOptions, func(s *retry.StandardOptions) { s.MaxAttempts = 6 })
+		})
+	}),
+}
+
+// longestMessage keeps an error within what Step Functions takes as a cause
+// (32,768 characters); a longer one would end the execution with an error that
+// no Catch sees.
+const longestMessage = 30_000
+
+func brief(message string) string {
+	if len(message) <= longestMessage {
+		return message
+	}
+	return strings.ToValidUTF8(message[:longestMessage], "") + " … (cut; the whole text is in the function's log)"
 }
 
 // killed is how the rehearsal ends a function in the middle; it must not be
@@ -73,7 +102,7 @@ func Invoke(ctx context.Context, name string, log *slog.Logger, h Handler, paylo
 	out, err := h(ctx, payload)
 	if err != nil {
 		log.Error("step failed", "function", name, "error", string(fault.NameOf(err)), "err", err.Error())
-		return nil, &messages.InvokeResponse_Error{Type: string(fault.NameOf(err)), Message: err.Error()}
+		return nil, &messages.InvokeResponse_Error{Type: string(fault.NameOf(err)), Message: brief(err.Error())}
 	}
 	log.Info("step answered", "function", name, "answer", json.RawMessage(out))
 	return out, nil

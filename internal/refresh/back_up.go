@@ -37,7 +37,8 @@ func (s *backUp) do(ctx context.Context, in ItemInput) (converge.Answer, any, er
 	var fact BackedUp
 	job := converge.Job{
 		Ledger: s.ledger, Key: intentKey(in.RefreshID, in.Item.Kind, in.Item.ID, s.Function), Name: "back up " + in.Item.ID,
-		Failure: fault.BackupFailed, Execution: in.Execution, Seed: []string{in.RefreshID, string(in.Item.Kind), in.Item.ID, in.Target, s.Function}, Now: s.Now,
+		Failure: fault.BackupFailed, Execution: in.Execution, Seed: []string{in.RefreshID, string(in.Item.Kind), in.Item.ID, in.Target, s.Function},
+		Every: in.Item.every(), Now: s.Now,
 		Start: func(ctx context.Context, _ converge.Intent, token string) (string, error) {
 			return s.start(ctx, in, token)
 		},

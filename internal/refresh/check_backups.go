@@ -64,21 +64,24 @@ func (s *checkBackups) do(ctx context.Context, in RunInput) (Checked, error) {
 // gather reads one fact about every item of a plan; items that lack it fail
 // the phase, all named.
 func gather[T any](ctx context.Context, s *step, p Plan, fact string, failure fault.Name) (map[Planned]T, error) {
-	facts := map[Planned]T{}
-	var missing []string
-	for _, it := range p.Items {
-		var f T
-		_, found, err := s.ledger.Get(ctx, itemKey(p.RefreshID, it.Kind, it.ID, fact), &f)
-		if err != nil {
-			return nil, err
+	list := make([]T, len(p.Items))
+	missing := make([]string, len(p.Items))
+	err := s.Each(ctx, len(p.Items), func(ctx context.Context, i int) error {
+		it := p.Items[i]
+		_, found, err := s.ledger.Get(ctx, itemKey(p.RefreshID, it.Kind, it.ID, fact), &list[i])
+		if err == nil && !found {
+			missing[i] = s.why(ctx, p.RefreshID, it.Kind, it.ID)
 		}
-		if !found {
-			missing = append(missing, s.why(ctx, p.RefreshID, it.Kind, it.ID))
-			continue
-		}
-		facts[it] = f
+		return err
+	})
+	if err != nil {
+		return nil, err
 	}
-	if len(missing) > 0 {
+	facts := map[Planned]T{}
+	for i, it := range p.Items {
+		facts[it] = list[i]
+	}
+	if missing = without(missing, []string{""}); len(missing) > 0 {
 		return nil, fault.New(failure, "finish "+fact+" of every item", p.RefreshID,
 			fmt.Sprintf("mend what is named above, then continue with {\"resume\":%q}; what is done is not done again", p.RefreshID),
 			"%d of %d failed: %s", len(missing), len(p.Items), brief(missing))

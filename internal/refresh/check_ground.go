@@ -9,14 +9,11 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
-	"github.com/aws/aws-sdk-go-v2/service/sfn"
-	sfntypes "github.com/aws/aws-sdk-go-v2/service/sfn/types"
 
 	"github.com/dbferry/dbferry/internal/check"
 	"github.com/dbferry/dbferry/internal/config"
 	"github.com/dbferry/dbferry/internal/fault"
 	"github.com/dbferry/dbferry/internal/lambdafn"
-	"github.com/dbferry/dbferry/internal/ledger"
 	"github.com/dbferry/dbferry/internal/survey"
 )
 
@@ -53,6 +50,7 @@ type checkGround struct {
 // Run again for the same execution it gives the same answer.
 func NewCheckGround(rt lambdafn.Runtime) (lambdafn.Handler, error) {
 	s := &checkGround{step: newStep(rt), ground: survey.New(rt.AWS, rt.Config, rt.Now)}
+	s.ground.Each = rt.Each
 	return lambdafn.Typed(s.do), nil
 }
 
@@ -175,47 +173,7 @@ func (s *checkGround) identify(ctx context.Context, execution string) (string, e
 	return r.RefreshID, err
 }
 
-// lockItems takes the lock of every source resource, in one order, so that two
-// refreshes that overlap cannot each hold half. What was taken is given back
-// when one is busy.
-func (s *step) lockItems(ctx context.Context, p Plan, execution string) error {
-	keys := make([]string, 0, len(p.Items))
-	for _, it := range p.Items {
-		keys = append(keys, ledger.LockKey(string(it.Kind), it.ID))
-	}
-	slices.Sort(keys)
-	h := ledger.Holder{RefreshID: p.RefreshID, Target: p.Target, Execution: execution, AcquiredAt: s.Now().UTC()}
-	for i, key := range keys {
-		err := s.ledger.Acquire(ctx, key, h, s.executionAlive)
-		if err == nil {
-			continue
-		}
-		if fault.Is(err, fault.Busy) {
-			for _, taken := range keys[:i] {
-				if e := s.ledger.Release(ctx, taken, execution); e != nil {
-					s.Log.Warn("lock not given back", "key", taken, "err", e.Error())
-				}
-			}
-		}
-		return err
-	}
-	return nil
-}
-
-// executionAlive asks Step Functions whether an execution still runs.
-func (s *step) executionAlive(ctx context.Context, arn string) (bool, error) {
-	out, err := sfn.NewFromConfig(s.AWS).DescribeExecution(ctx, &sfn.DescribeExecutionInput{ExecutionArn: &arn})
-	if fault.IsNotFound(err) {
-		return false, nil
-	}
-	if err != nil {
-		return false, fault.AWS("look at the execution that holds the lock", arn, err)
-	}
-	return out.Status == sfntypes.ExecutionStatusRunning || out.Status == sfntypes.ExecutionStatusPendingRedrive, nil
-}
-
-// writeRun records who works on the refresh now, and the lists for the Maps,
-// with deadlines counted from this moment.
+// writeRun records who works on the refresh now, and the lists for the Maps.
 func (s *checkGround) writeRun(ctx context.Context, p Plan, in CheckGroundInput, wish BackupInput) error {
 	now := s.Now().UTC()
 	r := run{RefreshID: p.RefreshID, Target: p.Target, Execution: in.Execution, Reason: wish.Reason, StartedAt: now}
@@ -223,9 +181,9 @@ func (s *checkGround) writeRun(ctx context.Context, p Plan, in CheckGroundInput,
 		key string
 		v   any
 	}{
-		{mapKey(p.RefreshID, "backup"), deadlines(p.Items, "", now, backupPhase)},
-		{mapKey(p.RefreshID, "copy-clusters"), deadlines(p.Items, Cluster, now, backupPhase, copyPhase)},
-		{mapKey(p.RefreshID, "copy-tables"), deadlines(p.Items, Table, now, backupPhase, copyPhase)},
+		{mapKey(p.RefreshID, "backup"), listed(p.Items, "", backupPhase)},
+		{mapKey(p.RefreshID, "copy-clusters"), listed(p.Items, Cluster, copyPhase)},
+		{mapKey(p.RefreshID, "copy-tables"), listed(p.Items, Table, copyPhase)},
 		{runKey(p.RefreshID, "run.json"), r},
 	}
 	for _, rec := range records {

@@ -3,12 +3,10 @@ package refresh
 import (
 	"context"
 	"encoding/json"
-	"strings"
 	"time"
 
 	"github.com/dbferry/dbferry/internal/fault"
 	"github.com/dbferry/dbferry/internal/lambdafn"
-	"github.com/dbferry/dbferry/internal/ledger"
 )
 
 // The verdicts: how an execution may end. Every one but Succeeded is the Error
@@ -161,12 +159,5 @@ func (s *closeRun) release(ctx context.Context, end End) []string {
 	if !found {
 		return nil
 	}
-	var trouble []string
-	for _, it := range p.Items {
-		key := ledger.LockKey(string(it.Kind), it.ID)
-		if err := s.ledger.Release(ctx, key, end.Execution); err != nil {
-			trouble = append(trouble, strings.TrimSpace(err.Error()))
-		}
-	}
-	return trouble
+	return s.unlock(ctx, p, end.Execution)
 }

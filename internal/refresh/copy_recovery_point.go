@@ -45,15 +45,16 @@ func (s *copyRecoveryPoint) do(ctx context.Context, in ItemInput) (converge.Answ
 	if err != nil {
 		return converge.Answer{}, nil, err
 	}
-	var source BackedUp
-	if err := s.fact(ctx, in, "back-up", &source); err != nil {
-		return converge.Answer{}, nil, err
-	}
 	var fact Copied
 	job := converge.Job{
 		Ledger: s.ledger, Key: intentKey(in.RefreshID, in.Item.Kind, in.Item.ID, s.Function), Name: "copy the backup of " + in.Item.ID + " to " + in.Target,
-		Failure: fault.CopyFailed, Execution: in.Execution, Seed: []string{in.RefreshID, string(in.Item.Kind), in.Item.ID, in.Target, s.Function}, Now: s.Now,
+		Failure: fault.CopyFailed, Execution: in.Execution, Seed: []string{in.RefreshID, string(in.Item.Kind), in.Item.ID, in.Target, s.Function},
+		Every: in.Item.every(), Now: s.Now,
 		Start: func(ctx context.Context, _ converge.Intent, token string) (string, error) {
+			var source BackedUp
+			if err := s.fact(ctx, in, "back-up", &source); err != nil {
+				return "", err
+			}
 			return s.start(ctx, source.RecoveryPoint, there, token)
 		},
 		Look: func(ctx context.Context, in converge.Intent) (converge.JobState, error) {

@@ -94,29 +94,33 @@ func (s *recordCandidate) do(ctx context.Context, in RunInput) (Opened, error) {
 
 // judge requires the last fact of every item.
 func (s *recordCandidate) judge(ctx context.Context, p Plan) (Candidate, error) {
-	c := Candidate{RefreshID: p.RefreshID, Target: p.Target, RecordedAt: s.Now().UTC()}
-	var missing []string
-	for _, it := range p.Items {
+	c := Candidate{RefreshID: p.RefreshID, Target: p.Target, RecordedAt: s.Now().UTC(), Items: make([]CandidateItem, len(p.Items))}
+	missing := make([]string, len(p.Items))
+	err := s.Each(ctx, len(p.Items), func(ctx context.Context, i int) error {
+		it := p.Items[i]
 		var m ManifestItem
 		if _, _, err := s.ledger.Get(ctx, itemKey(p.RefreshID, it.Kind, it.ID, "item"), &m); err != nil {
-			return c, err
+			return err
 		}
 		fin, ok, err := s.finished(ctx, p.RefreshID, it)
-		if err != nil {
-			return c, err
+		if err == nil && !ok {
+			missing[i] = s.why(ctx, p.RefreshID, it.Kind, it.ID)
 		}
-		if !ok {
-			missing = append(missing, s.why(ctx, p.RefreshID, it.Kind, it.ID))
-			continue
+		if err != nil || !ok {
+			return err
 		}
 		var made Restored
-		if err := s.fact(ctx, ItemInput{RefreshID: p.RefreshID, Item: MapItem{Kind: it.Kind, ID: it.ID}}, "restore-"+string(it.Kind), &made); err != nil {
-			return c, err
-		}
-		c.Items = append(c.Items, CandidateItem{Kind: it.Kind, Source: it.ID, Name: made.Name, CutOff: m.CutOff, Differences: fin.Differences, Carried: fin.Carried})
-		c.CutOff = span(c.CutOff, m.CutOff)
+		err = s.fact(ctx, ItemInput{RefreshID: p.RefreshID, Item: MapItem{Kind: it.Kind, ID: it.ID}}, "restore-"+string(it.Kind), &made)
+		c.Items[i] = CandidateItem{Kind: it.Kind, Source: it.ID, Name: made.Name, CutOff: m.CutOff, Differences: fin.Differences, Carried: fin.Carried}
+		return err
+	})
+	if err != nil {
+		return c, err
 	}
-	if len(missing) > 0 {
+	for _, it := range c.Items {
+		c.CutOff = span(c.CutOff, it.CutOff)
+	}
+	if missing = without(missing, []string{""}); len(missing) > 0 {
 		return c, fault.New(fault.RestoreFailed, "open refresh "+p.RefreshID, p.RefreshID,
 			fmt.Sprintf("mend what is named above, then continue with {\"resume\":%q}; what is done is not done again", p.RefreshID),
 			"%d of %d items failed; everything stays in quarantine: %s", len(missing), len(p.Items), brief(missing))

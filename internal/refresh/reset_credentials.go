@@ -152,7 +152,7 @@ func (s *resetCredentials) setMaster(ctx context.Context, in ItemInput, c *rdsty
 // unreachable waits a while for a database that does not answer: a writer that
 // has just become available may not take connections yet.
 func (s *resetCredentials) unreachable(in ItemInput, c *rdstypes.DBCluster, cause error) (converge.Answer, any, error) {
-	if s.Now().UnixMilli() < in.Item.Deadline {
+	if s.Now().UnixMilli() < in.Deadline {
 		s.Log.Warn("database does not answer", "cluster", aws.ToString(c.DBClusterIdentifier), "err", cause.Error())
 		return converge.Answer{Status: converge.Waiting, WaitSeconds: 30}, nil, nil
 	}

@@ -91,13 +91,13 @@ func NewRestoreCluster(rt lambdafn.Runtime) (lambdafn.Handler, error) {
 }
 
 func (s *restoreCluster) do(ctx context.Context, in ItemInput) (converge.Answer, any, error) {
-	it, err := s.item(ctx, in)
-	if err != nil {
-		return converge.Answer{}, nil, err
-	}
 	a, fact, err := restoring{
 		step: &s.step, backup: s.backup, in: in, name: names.RestoredCluster, arn: s.here.Cluster, created: s.created,
 		start: func(ctx context.Context, name, token string) (string, error) {
+			it, err := s.item(ctx, in)
+			if err != nil {
+				return "", err
+			}
 			return s.start(ctx, in, it, name, token)
 		},
 	}.converge(ctx)

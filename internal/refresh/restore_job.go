@@ -40,7 +40,7 @@ type restoring struct {
 func (r restoring) converge(ctx context.Context) (converge.Answer, Restored, error) {
 	job := converge.Job{
 		Ledger: r.ledger, Key: intentKey(r.in.RefreshID, r.in.Item.Kind, r.in.Item.ID, r.Function), Name: "restore " + r.in.Item.ID,
-		Failure: fault.RestoreFailed, Execution: r.in.Execution, Now: r.Now,
+		Failure: fault.RestoreFailed, Execution: r.in.Execution, Every: r.in.Item.every(), Now: r.Now,
 		Seed: []string{r.in.RefreshID, string(r.in.Item.Kind), r.in.Item.ID, r.in.Target, r.Function},
 		Start: func(ctx context.Context, intent converge.Intent, token string) (string, error) {
 			fact := r.fact(intent)

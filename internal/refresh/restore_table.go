@@ -54,13 +54,15 @@ func NewRestoreTable(rt lambdafn.Runtime) (lambdafn.Handler, error) {
 }
 
 func (s *restoreTable) do(ctx context.Context, in ItemInput) (converge.Answer, any, error) {
-	it, err := s.item(ctx, in)
-	if err != nil {
-		return converge.Answer{}, nil, err
-	}
 	a, fact, err := restoring{
 		step: &s.step, backup: s.backup, in: in, name: names.RestoredTable, arn: s.here.Table, created: s.created,
-		start: func(ctx context.Context, name, token string) (string, error) { return s.start(ctx, it, name, token) },
+		start: func(ctx context.Context, name, token string) (string, error) {
+			it, err := s.item(ctx, in)
+			if err != nil {
+				return "", err
+			}
+			return s.start(ctx, it, name, token)
+		},
 	}.converge(ctx)
 	if err != nil || a.Status != converge.Done {
 		return a, nil, err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/dbferry/dbferry/internal/converge"
 	"github.com/dbferry/dbferry/internal/fault"
 )
 
@@ -28,10 +29,19 @@ type Plan struct {
 
 // MapItem is one entry of the list that a Distributed Map reads.
 type MapItem struct {
-	Kind     Kind   `json:"kind"`
-	ID       string `json:"id"`
-	Deadline int64  `json:"deadline"` // Unix milliseconds; the phase must be done by then
+	Kind Kind   `json:"kind"`
+	ID   string `json:"id"`
+	// StartSeconds is how long the item's child waits before its first call, so
+	// that a thousand children do not make it in the same second.
+	StartSeconds int `json:"startSeconds"`
+	// LimitSeconds is how long the phase may take, from the child's start: an
+	// item that waits for its turn in the Map does not use up its time.
+	LimitSeconds int64 `json:"limitSeconds"`
+	// EverySeconds is the shortest time between two looks at the item's job.
+	EverySeconds int `json:"everySeconds"`
 }
+
+func (it MapItem) every() time.Duration { return time.Duration(it.EverySeconds) * time.Second }
 
 // Begun is what the first step of a machine tells the states that follow.
 type Begun struct {
@@ -59,36 +69,66 @@ type CutOff struct {
 	NotAfter  time.Time `json:"notAfter"`
 }
 
-// The phases of a refresh, for deadlines.
+// phase is one Map of a machine.
 type phase struct {
-	base      time.Duration // for an empty item
-	perSecond int64         // bytes a second, slower than anything AWS was seen to do
+	base   time.Duration // how long it may take for an empty item
+	rate   int64         // and bytes a second, slower than anything AWS was seen to do
+	atOnce int           // MaxConcurrency of the Map of tables (a test compares)
 }
 
 var (
-	backupPhase  = phase{base: 3 * time.Hour, perSecond: 50 << 20}
-	copyPhase    = phase{base: 8 * time.Hour, perSecond: 20 << 20}
-	restorePhase = phase{base: 8 * time.Hour, perSecond: 50 << 20}
+	backupPhase  = phase{base: 3 * time.Hour, rate: 50 << 20, atOnce: 1000}
+	copyPhase    = phase{base: 8 * time.Hour, rate: 20 << 20, atOnce: 40}
+	restorePhase = phase{base: 8 * time.Hour, rate: 50 << 20, atOnce: 40}
 )
 
 // limit is how long the phase may take for an item of a size.
 func (p phase) limit(bytes int64) time.Duration {
-	return p.base + time.Duration(bytes/p.perSecond)*time.Second
+	return p.base + time.Duration(bytes/p.rate)*time.Second
 }
 
-// deadlines makes the list of a phase for the items of one kind ("" for all),
-// with deadlines counted from start.
-func deadlines(items []Planned, kind Kind, start time.Time, phases ...phase) []MapItem {
+// The ramp of a Map: a burst of children begins at once, the others of the first
+// atOnce in groups of a second. DynamoDB answers ListTagsOfResource ten times a
+// second in an account, and every call is a Lambda invocation, of which an
+// account has a thousand at once by default (docs/aws.md §14). Later children
+// begin when others end, which is spread already.
+const (
+	burst     = 10
+	perSecond = 5
+)
+
+func (p phase) start(i int) int {
+	if i < burst || i >= p.atOnce {
+		return 0
+	}
+	return (i-burst)/perSecond + 1
+}
+
+// every is the shortest time between two looks at one of n jobs. A small set is
+// looked at more often, since that costs next to nothing. With a
+// thousand in flight the longest wait makes 18 looks a second; where only a few
+// dozen are, 30 seconds, because there every late look delays the items behind
+// (docs/benchmarks.md).
+func (p phase) every(n int) time.Duration {
+	switch {
+	case n <= 50:
+		return 0
+	case min(n, p.atOnce) <= 500:
+		return 30 * time.Second
+	}
+	return converge.Longest
+}
+
+// listed makes the list of a phase for the items of one kind ("" for all).
+func listed(items []Planned, kind Kind, p phase) []MapItem {
 	list := []MapItem{}
 	for _, it := range items {
-		if kind != "" && it.Kind != kind {
-			continue
+		if kind == "" || it.Kind == kind {
+			list = append(list, MapItem{Kind: it.Kind, ID: it.ID, StartSeconds: p.start(len(list)), LimitSeconds: int64(p.limit(it.Bytes) / time.Second)})
 		}
-		at := start
-		for _, p := range phases {
-			at = at.Add(p.limit(it.Bytes))
-		}
-		list = append(list, MapItem{Kind: it.Kind, ID: it.ID, Deadline: at.UnixMilli()})
+	}
+	for i := range list {
+		list[i].EverySeconds = int(p.every(len(list)) / time.Second)
 	}
 	return list
 }

@@ -40,6 +40,7 @@ type ItemInput struct {
 	Target    string  `json:"target"`
 	Execution string  `json:"execution"` // ARN of the machine's execution, not of the Map's child
 	Item      MapItem `json:"item"`
+	Deadline  int64   `json:"deadline"` // Unix milliseconds, counted from the child's start
 }
 
 func (in ItemInput) validate() error {
@@ -83,7 +84,7 @@ func (s *step) perItem(do work) lambdafn.Handler {
 			return converge.DoneNow(), err
 		}
 		a, fact, err := do(ctx, in)
-		if err == nil && a.Status == converge.Waiting && s.Now().UnixMilli() > in.Item.Deadline {
+		if err == nil && a.Status == converge.Waiting && s.Now().UnixMilli() > in.Deadline {
 			err = fault.New(fault.DeadlineExceeded, s.Function, in.Item.ID,
 				"look at the job in the AWS Backup console; then continue with {\"resume\":\""+in.RefreshID+"\"}",
 				"%s", overdue(in, a))
@@ -99,7 +100,7 @@ func (s *step) perItem(do work) lambdafn.Handler {
 }
 
 func overdue(in ItemInput, a converge.Answer) string {
-	text := "not done by " + time.UnixMilli(in.Item.Deadline).UTC().Format(time.RFC3339)
+	text := "not done by " + time.UnixMilli(in.Deadline).UTC().Format(time.RFC3339)
 	if a.Detail != "" {
 		text += "; " + a.Detail
 	}

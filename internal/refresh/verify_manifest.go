@@ -149,26 +149,28 @@ func (s *verifyManifest) bytes(ctx context.Context, tr Trigger) ([]byte, error) 
 // pointsExist asks the target's own vault for every recovery point: whether it
 // is there, usable, of the right kind, and under the target's own key.
 func (s *verifyManifest) pointsExist(ctx context.Context, m Manifest) error {
-	for _, it := range m.Items {
-		out, err := s.backup.DescribeRecoveryPoint(ctx, &backup.DescribeRecoveryPointInput{
-			BackupVaultName: aws.String(s.here.Vault()), RecoveryPointArn: &it.RecoveryPoint,
-		})
-		if fault.IsNotFound(err) {
-			return fault.New(fault.VerifyFailed, "find the recovery point of "+it.ID, it.RecoveryPoint,
-				"it may have expired: start a new refresh", "it is not in the vault %s", s.here.Vault())
-		}
-		if err != nil {
-			return fault.AWS("look at the recovery point of "+it.ID, it.RecoveryPoint, err)
-		}
-		if st := string(out.Status); st != "COMPLETED" && st != "AVAILABLE" {
-			return fault.New(fault.VerifyFailed, "use the recovery point of "+it.ID, it.RecoveryPoint, "start a new refresh", "its status is %s", st)
-		}
-		if from := aws.ToString(out.ResourceArn); strings.Contains(from, ":"+s.Config.Production.Account+":") && from != it.SourceARN {
-			return fault.New(fault.Forged, "believe the manifest", it.RecoveryPoint, "see in CloudTrail who wrote it", "%s is said to be in it, but it is a backup of %s", it.SourceARN, from)
-		}
-		if want := map[Kind]string{Cluster: "Aurora", Table: "DynamoDB"}[it.Kind]; aws.ToString(out.ResourceType) != want {
-			return fault.New(fault.Forged, "believe the manifest", it.RecoveryPoint, "see in CloudTrail who wrote it", "%s is said to be %s, but the recovery point holds %s", it.ID, want, aws.ToString(out.ResourceType))
-		}
+	return s.Each(ctx, len(m.Items), func(ctx context.Context, i int) error { return s.pointExists(ctx, m.Items[i]) })
+}
+
+func (s *verifyManifest) pointExists(ctx context.Context, it ManifestItem) error {
+	out, err := s.backup.DescribeRecoveryPoint(ctx, &backup.DescribeRecoveryPointInput{
+		BackupVaultName: aws.String(s.here.Vault()), RecoveryPointArn: &it.RecoveryPoint,
+	})
+	if fault.IsNotFound(err) {
+		return fault.New(fault.VerifyFailed, "find the recovery point of "+it.ID, it.RecoveryPoint,
+			"it may have expired: start a new refresh", "it is not in the vault %s", s.here.Vault())
+	}
+	if err != nil {
+		return fault.AWS("look at the recovery point of "+it.ID, it.RecoveryPoint, err)
+	}
+	if st := string(out.Status); st != "COMPLETED" && st != "AVAILABLE" {
+		return fault.New(fault.VerifyFailed, "use the recovery point of "+it.ID, it.RecoveryPoint, "start a new refresh", "its status is %s", st)
+	}
+	if from := aws.ToString(out.ResourceArn); strings.Contains(from, ":"+s.Config.Production.Account+":") && from != it.SourceARN {
+		return fault.New(fault.Forged, "believe the manifest", it.RecoveryPoint, "see in CloudTrail who wrote it", "%s is said to be in it, but it is a backup of %s", it.SourceARN, from)
+	}
+	if want := map[Kind]string{Cluster: "Aurora", Table: "DynamoDB"}[it.Kind]; aws.ToString(out.ResourceType) != want {
+		return fault.New(fault.Forged, "believe the manifest", it.RecoveryPoint, "see in CloudTrail who wrote it", "%s is said to be %s, but the recovery point holds %s", it.ID, want, aws.ToString(out.ResourceType))
 	}
 	return nil
 }
@@ -192,17 +194,15 @@ func (s *verifyManifest) accept(ctx context.Context, m Manifest, raw []byte, exe
 	if _, err := s.ledger.Create(ctx, manifestKey(m.RefreshID), json.RawMessage(raw)); err != nil {
 		return err
 	}
-	for _, it := range m.Items {
-		if err := s.ledger.Put(ctx, itemKey(m.RefreshID, it.Kind, it.ID, "item"), it); err != nil {
-			return err
-		}
+	if err := s.writeItems(ctx, m); err != nil {
+		return err
 	}
 	for _, rec := range []struct {
 		key string
 		v   any
 	}{
-		{mapKey(m.RefreshID, "restore-clusters"), deadlines(items, Cluster, now, restorePhase)},
-		{mapKey(m.RefreshID, "restore-tables"), deadlines(items, Table, now, restorePhase)},
+		{mapKey(m.RefreshID, "restore-clusters"), listed(items, Cluster, restorePhase)},
+		{mapKey(m.RefreshID, "restore-tables"), listed(items, Table, restorePhase)},
 		{runKey(m.RefreshID, "run.json"), r}, // last: from here on the refresh is begun
 	} {
 		if err := s.ledger.Put(ctx, rec.key, rec.v); err != nil {
@@ -210,6 +210,15 @@ func (s *verifyManifest) accept(ctx context.Context, m Manifest, raw []byte, exe
 		}
 	}
 	return nil
+}
+
+// writeItems gives each item's steps the manifest's entry, so that they need not
+// read the whole manifest.
+func (s *verifyManifest) writeItems(ctx context.Context, m Manifest) error {
+	return s.Each(ctx, len(m.Items), func(ctx context.Context, i int) error {
+		it := m.Items[i]
+		return s.ledger.Put(ctx, itemKey(m.RefreshID, it.Kind, it.ID, "item"), it)
+	})
 }
 
 // giveBack frees the claim when the locks were busy: nothing was begun, and the

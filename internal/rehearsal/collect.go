@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -56,7 +57,8 @@ func (s *stage) collect(ctx context.Context, t config.Target, o Outcome) (*Resul
 		r.Left = s.left(t, r.RefreshID)
 	}
 	r.Sites = s.sites()
-	r.Calls, r.Events = len(s.w.Journal.Calls), s.w.Kernel.Events()
+	r.Limits, r.Busiest, r.GBSeconds = s.limits(), maps.Clone(s.w.Journal.Busiest), s.gbSeconds()
+	r.Calls, r.Requests, r.Events = s.w.Journal.Count, maps.Clone(s.w.Journal.ByName), s.w.Kernel.Events()
 	return r, nil
 }
 

@@ -22,18 +22,48 @@ import (
 // asset. Whatever leaves it is searched for secrets.
 func (s *stage) execute(ctx context.Context, fn *lambda.Function, caller awsworld.Caller, event []byte) ([]byte, *lambda.FunctionError) {
 	where := "function " + fn.Name + " in " + fn.Account
-	log := slog.New(slog.NewJSONHandler(sink{s.w.Secrets, "log of " + where}, &slog.HandlerOptions{ReplaceAttr: withoutTime}))
-	h, name, err := s.handler(fn, caller, log)
+	w, err := s.takeWarm(fn, caller)
 	if err != nil {
 		return nil, &lambda.FunctionError{Type: "Runtime.ExitError", Message: err.Error()}
 	}
-	out, failure := lambdafn.Invoke(ctx, name, log, h, event)
+	out, failure := lambdafn.Invoke(ctx, w.name, w.log, w.handler, event)
+	s.warm[warmKey(fn, caller)] = append(s.warm[warmKey(fn, caller)], w) // not when it was killed
 	if failure != nil {
 		s.w.Secrets.Search("error of "+where, failure.Message)
 		return nil, &lambda.FunctionError{Type: failure.Type, Message: failure.Message}
 	}
 	s.w.Secrets.Search("answer of "+where, string(out))
 	return out, nil
+}
+
+// environment is one execution environment of a function: built once, and used
+// by one invocation after the other, as on Lambda.
+type environment struct {
+	name    string
+	log     *slog.Logger
+	handler lambdafn.Handler
+}
+
+type warmth struct {
+	function, asset string
+	role            *awsworld.Role
+}
+
+func warmKey(fn *lambda.Function, caller awsworld.Caller) warmth {
+	return warmth{fn.ARN, fn.AssetDir, caller.Role}
+}
+
+// takeWarm gives an idle environment, or starts one.
+func (s *stage) takeWarm(fn *lambda.Function, caller awsworld.Caller) (*environment, error) {
+	key := warmKey(fn, caller)
+	if idle := s.warm[key]; len(idle) > 0 {
+		s.warm[key] = idle[:len(idle)-1]
+		return idle[len(idle)-1], nil
+	}
+	where := "function " + fn.Name + " in " + fn.Account
+	log := slog.New(slog.NewJSONHandler(sink{s.w.Secrets, "log of " + where}, &slog.HandlerOptions{ReplaceAttr: withoutTime}))
+	h, name, err := s.handler(fn, caller, log)
+	return &environment{name, log, h}, err
 }
 
 // handler builds the step that the function's environment names.
@@ -48,7 +78,7 @@ func (s *stage) handler(fn *lambda.Function, caller awsworld.Caller, log *slog.L
 	if !ok {
 		return nil, "", awsworld.Errorf("Runtime.InvalidEntrypoint", "function %s runs %q, for which there is no step", fn.Name, rt.Function)
 	}
-	rt.AWS, rt.Now, rt.Log = s.w.Config(caller), s.w.Now, log
+	rt.AWS, rt.Now, rt.Log, rt.Fork = s.w.Config(caller), s.w.Now, log, s.w.Kernel.Fork
 	rt.Dialer = dialer{s.rds, s.place(fn)}
 	h, err := build(rt)
 	return h, rt.Function, err

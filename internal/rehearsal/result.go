@@ -33,11 +33,15 @@ type Result struct {
 	Inherited    []Inherited   // what the candidate has in place of the items that were left out
 
 	Permissions   Permissions
-	SecretsLeaked []string // "what, where"; empty when nothing leaked
-	Left          []string // what a run that did not succeed leaves behind, and how it expires
-	Sites         []string // where calls were made, "machine/item/state/Service.Operation (calls)"
-	Calls         int      // API calls
-	Events        uint64   // kernel events
+	SecretsLeaked []string       // "what, where"; empty when nothing leaked
+	Left          []string       // what a run that did not succeed leaves behind, and how it expires
+	Sites         []string       // where calls were made, "machine/item/state/Service.Operation (calls)"
+	Calls         int            // API calls
+	Requests      map[string]int // the same, by "Service.Operation"
+	Busiest       map[string]int // the most of them in one second in one account
+	Limits        []Limit        // of AWS, and how near the run came to them
+	GBSeconds     float64        // of Lambda, as billed but for its own overhead
+	Events        uint64         // kernel events
 	Wall          time.Duration
 }
 

@@ -40,7 +40,9 @@ type Scenario struct {
 	Load map[string]string
 	// Tables, when positive, is how many DynamoDB tables production has.
 	Tables int
-	Seed   uint64
+	// Latency is how long a call to AWS takes; 0: awsworld.Latency.
+	Latency time.Duration
+	Seed    uint64
 
 	// Speed is simulated seconds per real second; 0 is as fast as possible. It
 	// needs Sleep, which pauses for a real duration.

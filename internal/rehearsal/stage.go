@@ -64,8 +64,9 @@ type stage struct {
 	loaded    map[string]bool   // clusters that hold a user's dump
 	writers   []*writer
 	hooks     []*hook
-	starts    int   // names executions that the operator starts
-	broken    error // what the rehearsal itself could not do
+	starts    int                       // names executions that the operator starts
+	warm      map[warmth][]*environment // idle functions
+	broken    error                     // what the rehearsal itself could not do
 }
 
 // newStage builds an empty world with services and servers.
@@ -78,7 +79,7 @@ func newStage(ctx context.Context, sc Scenario) (*stage, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &stage{scenario: sc, config: c, deployments: deployments, vpcs: map[string]string{}, loaded: map[string]bool{}}
+	s := &stage{scenario: sc, config: c, deployments: deployments, vpcs: map[string]string{}, loaded: map[string]bool{}, warm: map[warmth][]*environment{}}
 	if s.target, err = sc.target(c); err != nil {
 		return nil, err
 	}
@@ -92,6 +93,9 @@ func newStage(ctx context.Context, sc Scenario) (*stage, error) {
 	k := sim.New(begin)
 	k.Pace = sc.pace()
 	s.w = awsworld.New(k, c.Region, sc.Seed)
+	if sc.Latency > 0 {
+		s.w.Latency = sc.Latency
+	}
 	s.w.Journal.Quiet = sc.Tables > 100
 	s.services(engine)
 	s.connect()

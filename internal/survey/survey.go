@@ -35,6 +35,9 @@ type Surveyor struct {
 	// Bound, when positive, is how long an API may take for its first answer;
 	// one that takes longer is not reached from here (Facts.Endpoints).
 	Bound time.Duration
+	// Each does work for every i from 0 to n-1, many at once where the caller
+	// can; New leaves it one after another.
+	Each func(ctx context.Context, n int, work func(ctx context.Context, i int) error) error
 
 	config config.Config
 	now    func() time.Time
@@ -53,9 +56,19 @@ type Surveyor struct {
 
 // New makes a surveyor of the account that the credentials belong to.
 func New(cfg aws.Config, c config.Config, now func() time.Time) *Surveyor {
-	return &Surveyor{config: c, now: now, rds: rds.NewFromConfig(cfg), ddb: dynamodb.NewFromConfig(cfg), kms: kms.NewFromConfig(cfg),
+	return &Surveyor{Each: inTurn, config: c, now: now, rds: rds.NewFromConfig(cfg), ddb: dynamodb.NewFromConfig(cfg), kms: kms.NewFromConfig(cfg),
 		backup: backup.NewFromConfig(cfg), cw: cloudwatch.NewFromConfig(cfg), s3: s3.NewFromConfig(cfg), iam: iam.NewFromConfig(cfg),
 		secrets: secretsmanager.NewFromConfig(cfg), events: eventbridge.NewFromConfig(cfg), orgs: organizations.NewFromConfig(cfg)}
+}
+
+// inTurn works on one item after another.
+func inTurn(ctx context.Context, n int, work func(ctx context.Context, i int) error) error {
+	for i := range n {
+		if err := work(ctx, i); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // visit is one look at one account.

@@ -31,13 +31,23 @@ func (v *visit) tables(ctx context.Context) error {
 		v.f.LeftOut = append(v.f.LeftOut, check.Item{Kind: "table", ID: name})
 		return true
 	})
-	for _, name := range found {
-		f, err := v.table(ctx, name, len(found) <= tagLimit)
-		if err != nil {
+	tables := make([]check.TableFacts, len(found))
+	err = v.Each(ctx, len(found), func(ctx context.Context, i int) (err error) {
+		tables[i], err = v.table(ctx, found[i], len(found) <= tagLimit)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for _, f := range tables { // keys are few and shared, so they are read in turn
+		if f.KeyARN == "" {
+			continue
+		}
+		if err := v.key(ctx, f.KeyARN, false); err != nil {
 			return err
 		}
-		v.f.Tables = append(v.f.Tables, f)
 	}
+	v.f.Tables = append(v.f.Tables, tables...)
 	return nil
 }
 
@@ -53,11 +63,6 @@ func (v *visit) table(ctx context.Context, name string, withTags bool) (check.Ta
 	f := check.TableFacts{Name: name, ARN: aws.ToString(t.TableArn), Status: string(t.TableStatus), Bytes: aws.ToInt64(t.TableSizeBytes), Tags: -1}
 	if sse := t.SSEDescription; sse != nil {
 		f.KeyARN, f.KeyLostAt = aws.ToString(sse.KMSMasterKeyArn), lostAt(sse)
-	}
-	if f.KeyARN != "" {
-		if err := v.key(ctx, f.KeyARN, false); err != nil {
-			return f, err
-		}
 	}
 	if withTags {
 		tags, err := v.tableTags(ctx, f.ARN)

@@ -85,6 +85,8 @@ type Service struct {
 
 	w         *awsworld.World
 	functions map[string]*function // by ARN
+	running   map[string]int       // invocations of an account, now
+	busiest   map[string]int       // and at the most
 	runs      []Invocation
 	lost      []Lost
 }
@@ -105,7 +107,7 @@ type function struct {
 // New registers the operations of Lambda.
 func New(w *awsworld.World) *Service {
 	s := &Service{
-		w: w, functions: map[string]*function{},
+		w: w, functions: map[string]*function{}, running: map[string]int{}, busiest: map[string]int{},
 		// Starting is modeled; the two waits are Lambda's own.
 		Timing: Timing{Start: 40 * time.Millisecond, RetryFirst: time.Minute, RetrySecond: 2 * time.Minute},
 	}
@@ -155,6 +157,10 @@ func (s *Service) Functions() []Function {
 	}
 	return out
 }
+
+// Busiest is the most invocations of all functions of an account that ran at
+// the same time.
+func (s *Service) Busiest(account string) int { return s.busiest[account] }
 
 // Invocations lists the runs in the order in which they ended.
 func (s *Service) Invocations() []Invocation { return slices.Clone(s.runs) }

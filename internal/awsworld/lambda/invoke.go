@@ -123,7 +123,9 @@ func (s *Service) run(ctx context.Context, f *function, event []byte) (payload [
 		return nil, false, awsworld.Errorf("AccessDeniedException", "The role defined for the function cannot be assumed by Lambda: %v", err)
 	}
 	f.running++
-	defer func() { f.running-- }()
+	s.running[f.Account]++
+	s.busiest[f.Account] = max(s.busiest[f.Account], s.running[f.Account])
+	defer func() { f.running--; s.running[f.Account]-- }()
 	if err := s.w.Kernel.Sleep(ctx, s.Timing.Start); err != nil {
 		return nil, false, err
 	}

@@ -25,7 +25,7 @@ func (s *Service) Dial(ctx context.Context, from NetworkPlace, host string, port
 	if c == nil {
 		return "", &net.OpError{Op: "dial", Net: "tcp", Err: &net.DNSError{Err: "no such host", Name: host, IsNotFound: true}}
 	}
-	if err := s.w.Kernel.Sleep(ctx, awsworld.Latency); err != nil {
+	if err := s.w.Kernel.Sleep(ctx, s.w.Latency); err != nil {
 		return "", err
 	}
 	if why := s.unreachable(c, from, int32(port)); why != "" {
@@ -40,7 +40,18 @@ func (s *Service) Dial(ctx context.Context, from NetworkPlace, host string, port
 	if s.Databases == nil {
 		return "", ErrNoRows
 	}
+	s.loggedIn(c)
 	return s.Databases.Addr(ctx, c.dbKey())
+}
+
+// loggedIn notices new passwords that are in force: a login shows it, whatever
+// the cluster's status is.
+func (s *Service) loggedIn(c *cluster) {
+	for _, wait := range c.settled {
+		if strings.Contains(wait, "/password/") {
+			s.w.Waits.Notice(awsworld.Caller{}, wait)
+		}
+	}
 }
 
 // behind is the cluster that a host name leads to; nil when the name does not

@@ -31,6 +31,8 @@ type execution struct {
 type Children struct {
 	Started, Succeeded, Failed int
 	Events, Transitions        int
+	MostEvents, Largest        int // of a single child
+	AtOnce                     int // the most that ran at the same time
 }
 
 func (e *execution) root() *execution {
@@ -135,6 +137,8 @@ func (s *Service) childEnded(e *execution) {
 	c := &e.parent.children
 	c.Events += e.x.History.Count() + e.children.Events
 	c.Transitions += e.x.Transitions + e.children.Transitions
+	c.MostEvents = max(c.MostEvents, e.x.History.Count(), e.children.MostEvents)
+	c.Largest = max(c.Largest, e.x.Largest, e.children.Largest)
 	if e.x.Status == asl.Succeeded {
 		c.Succeeded++
 		e.x.History.Compact()
@@ -158,6 +162,8 @@ type Report struct {
 	Cause       string
 	Events      int
 	Transitions int // as billed
+	Largest     int // bytes of the largest input, output, result or Assign
+	Definition  int // bytes of the machine's definition
 	Start, Stop time.Time
 	Path        []string // states entered, repeated stretches folded
 	States      []string // states entered, one by one
@@ -184,6 +190,7 @@ func (e *execution) report() Report {
 	r := Report{
 		Account: e.machine.Account, Machine: e.machine.Short, MachineARN: e.machine.arn, ARN: x.ExecutionArn, Name: x.Name, Item: e.item,
 		Status: x.Status, Error: x.Error, Cause: x.Cause, Events: x.History.Count(), Transitions: x.Transitions,
+		Largest: x.Largest, Definition: len(e.machine.Definition),
 		Start: x.StartDate, Stop: x.StopDate, Path: x.History.CompactPath(), States: x.History.Path(),
 		Input: bytes.Clone(x.Input), Output: bytes.Clone(x.Output), Children: e.children,
 	}

@@ -84,7 +84,9 @@ func (s *Service) StartChild(_ context.Context, call asl.ChildCall) (*asl.Execut
 	if err != nil {
 		return nil, err
 	}
-	parent.children.Started++
+	c := &parent.children
+	c.Started++
+	c.AtOnce = max(c.AtOnce, c.Started-c.Succeeded-c.Failed)
 	s.byARN[x.ExecutionArn] = &execution{x: x, machine: parent.machine, parent: parent, item: itemKind(parent, call.Input), maps: map[string]bool{}}
 	return x, nil
 }
