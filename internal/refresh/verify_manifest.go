@@ -3,6 +3,7 @@ package refresh
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -45,6 +46,10 @@ func (s *verifyManifest) do(ctx context.Context, in VerifyInput) (Begun, error) 
 		return Begun{}, &fault.Error{Name: fault.BadRequest, Op: "read what started the restore", Resource: in.Execution, Cause: err,
 			Next: "nothing was begun; docs/operations.md shows every form of input"}
 	}
+	r := run{RefreshID: tr.RefreshID, Target: s.t.Name, Execution: in.Execution, StartedAt: s.Now().UTC()}
+	if err := s.ledger.Put(ctx, executionKey(in.Execution), r); err != nil {
+		return Begun{}, err
+	}
 	raw, m, err := s.read(ctx, tr)
 	if err != nil {
 		return Begun{}, err
@@ -56,7 +61,10 @@ func (s *verifyManifest) do(ctx context.Context, in VerifyInput) (Begun, error) 
 	if other != "" {
 		return Begun{Status: duplicateStatus, RefreshID: tr.RefreshID, HandledBy: other}, nil
 	}
-	if err := s.accept(ctx, m, raw, in.Execution); err != nil {
+	if err := s.pointsExist(ctx, m); err != nil {
+		return Begun{}, err
+	}
+	if err := s.accept(ctx, m, raw, r); err != nil {
 		return Begun{}, err
 	}
 	items := planned(m)
@@ -81,10 +89,13 @@ func (s *verifyManifest) read(ctx context.Context, tr Trigger) ([]byte, Manifest
 	if err != nil {
 		return forged(err)
 	}
+	if tr.Resume && m.ConfigHash != s.Config.Hash() {
+		return nil, Manifest{}, configChanged(tr.RefreshID)
+	}
 	if err := m.Verify(s.Config, s.t, tr.RefreshID); err != nil {
 		return forged(err)
 	}
-	return raw, m, s.pointsExist(ctx, m)
+	return raw, m, nil
 }
 
 var errHash = fault.New(fault.Forged, "compare the manifest", "", "", "its hash is not the one in production's event: it was changed after it was published")
@@ -110,9 +121,16 @@ func (s *verifyManifest) bytes(ctx context.Context, tr Trigger) ([]byte, error) 
 }
 
 // pointsExist asks the target's own vault for every recovery point: whether it
-// is there, usable, of the right kind, and under the target's own key.
+// is there, usable, of the right kind, and under the target's own key. What an
+// earlier execution has restored needs its point no more.
 func (s *verifyManifest) pointsExist(ctx context.Context, m Manifest) error {
 	for _, it := range m.Items {
+		restored := map[Kind]string{Cluster: "restore-cluster", Table: "restore-table"}[it.Kind]
+		if _, _, done, err := s.ledger.Bytes(ctx, itemKey(m.RefreshID, it.Kind, it.ID, restored)); err != nil {
+			return err
+		} else if done {
+			continue
+		}
 		out, err := s.backup.DescribeRecoveryPoint(ctx, &backup.DescribeRecoveryPointInput{
 			BackupVaultName: aws.String(s.here.Vault()), RecoveryPointArn: &it.RecoveryPoint,
 		})
@@ -146,32 +164,54 @@ func (s *verifyManifest) claim(ctx context.Context, tr Trigger, execution string
 	if err != nil || there.Execution == execution {
 		return "", err
 	}
-	if !tr.Resume {
-		return there.Execution, nil
-	}
-	alive, err := s.executionAlive(ctx, there.Execution)
+	free, err := s.claimable(ctx, tr, there.Execution)
 	if err != nil {
 		return "", err
 	}
-	if alive {
-		return "", fault.New(fault.Busy, "resume "+tr.RefreshID, tr.RefreshID, "wait for it to end, or stop it in the Step Functions console", "%s works on it", there.Execution)
+	if !free {
+		return there.Execution, nil
 	}
 	taken, err := s.ledger.Replace(ctx, key, ver, h)
 	if err == nil && !taken {
-		err = fault.New(fault.Busy, "resume "+tr.RefreshID, tr.RefreshID, "look at the other execution", "another execution took it at the same moment")
+		err = fault.New(fault.Busy, "claim "+tr.RefreshID, tr.RefreshID, "look at the other execution", "another execution took it at the same moment")
 	}
 	return "", err
 }
 
+// claimable says whether a refresh that another execution has claimed may be
+// taken over: by anybody when that one died before it began, by a resume when
+// it died later, by nobody when it lives or the refresh is done.
+func (s *verifyManifest) claimable(ctx context.Context, tr Trigger, holder string) (bool, error) {
+	if _, _, done, err := s.ledger.Bytes(ctx, succeededKey(tr.RefreshID)); err != nil || done {
+		return false, err
+	}
+	var r run
+	if _, _, err := s.ledger.Get(ctx, executionKey(holder), &r); err != nil {
+		return false, err
+	}
+	if r.Begun && !tr.ByHand {
+		return false, nil // an event never continues what was begun; it comes late or twice
+	}
+	alive, err := s.executionAlive(ctx, holder)
+	switch {
+	case err != nil:
+		return false, err
+	case alive && tr.Resume:
+		return false, fault.New(fault.Busy, "resume "+tr.RefreshID, tr.RefreshID, "wait for it to end, or stop it in the Step Functions console", "%s works on it", holder)
+	case alive:
+		return false, nil
+	case r.Begun && !tr.Resume:
+		return false, fault.New(fault.BadRequest, "restore "+tr.RefreshID, tr.RefreshID,
+			fmt.Sprintf("continue it with {\"resume\":%q}", tr.RefreshID), "%s has begun it and has ended", holder)
+	}
+	return true, nil
+}
+
 // accept takes the locks and writes everything that the later steps read.
-func (s *verifyManifest) accept(ctx context.Context, m Manifest, raw []byte, execution string) error {
-	now := s.Now().UTC()
+func (s *verifyManifest) accept(ctx context.Context, m Manifest, raw []byte, r run) error {
+	now, execution := r.StartedAt, r.Execution
 	items := planned(m)
 	p := Plan{RefreshID: m.RefreshID, Target: s.t.Name, ConfigHash: m.ConfigHash, CreatedAt: now, Items: items, LeftOut: m.LeftOut}
-	r := run{RefreshID: m.RefreshID, Target: s.t.Name, Execution: execution, StartedAt: now}
-	if err := s.ledger.Put(ctx, executionKey(execution), r); err != nil {
-		return err
-	}
 	if err := s.lockItems(ctx, p, execution); err != nil {
 		return s.giveBack(ctx, m.RefreshID, execution, err)
 	}
@@ -191,6 +231,7 @@ func (s *verifyManifest) accept(ctx context.Context, m Manifest, raw []byte, exe
 		{mapKey(m.RefreshID, "restore-clusters"), deadlines(items, Cluster, now, restorePhase)},
 		{mapKey(m.RefreshID, "restore-tables"), deadlines(items, Table, now, restorePhase)},
 		{runKey(m.RefreshID, "run.json"), r},
+		{executionKey(execution), r.begun()},
 	} {
 		if err := s.ledger.Put(ctx, rec.key, rec.v); err != nil {
 			return err
