@@ -78,6 +78,8 @@ func (g grants) stagingReady(t config.Target, vaultKey string) []statement {
 func (g grants) verifyManifest() []statement {
 	return []statement{
 		allow("ReadManifests", []string{"s3:GetObject"}, objects(g.Inbox(), names.ManifestPrefix+"*")),
+		// Without it S3 answers 403 for a manifest that is not there (S3 API Reference, GetObject).
+		allow("SeeMissingManifests", []string{"s3:ListBucket"}, bucketARN(g.Inbox())),
 		allow("RecoveryPoints", []string{"backup:DescribeRecoveryPoint"}, g.recoveryPoints()...),
 		g.holders(names.Machine(stagingRestore, g.Side)),
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/backup"
@@ -48,7 +49,7 @@ func (s *copyRecoveryPoint) do(ctx context.Context, in ItemInput) (converge.Answ
 		Ledger: s.ledger, Key: intentKey(in.RefreshID, in.Item.Kind, in.Item.ID, s.Function), Name: "copy the backup of " + in.Item.ID + " to " + in.Target,
 		Failure: fault.CopyFailed, Execution: in.Execution, Seed: []string{in.RefreshID, string(in.Item.Kind), in.Item.ID, in.Target, s.Function}, Now: s.Now,
 		Start: func(ctx context.Context, _ converge.Intent, token string) (string, error) {
-			return s.start(ctx, source.RecoveryPoint, there, token)
+			return s.start(ctx, source, there, token)
 		},
 		Look: func(ctx context.Context, id string) (converge.JobState, error) {
 			return s.look(ctx, id, there, &fact)
@@ -59,11 +60,15 @@ func (s *copyRecoveryPoint) do(ctx context.Context, in ItemInput) (converge.Answ
 	return a, fact, err
 }
 
-func (s *copyRecoveryPoint) start(ctx context.Context, point string, there names.Place, token string) (string, error) {
+func (s *copyRecoveryPoint) start(ctx context.Context, source BackedUp, there names.Place, token string) (string, error) {
+	point := source.RecoveryPoint
 	out, err := s.backup.StartCopyJob(ctx, &backup.StartCopyJobInput{
 		RecoveryPointArn: &point, SourceBackupVaultName: aws.String(s.here.Vault()), DestinationBackupVaultArn: aws.String(there.VaultARN()),
 		IamRoleArn: aws.String(s.here.RoleARN(names.BackupRole)), IdempotencyToken: &token, Lifecycle: lifecycle(s.Config.Limits.Retention()),
 	})
+	if expires := source.CutOff.NotBefore.AddDate(0, 0, s.Config.Limits.Retention()); fault.IsNotFound(err) && s.Now().After(expires) {
+		return "", fault.New(fault.CopyFailed, "start the copy", point, "start a new refresh", "the backup expired at %s", expires.Format(time.RFC3339))
+	}
 	if err != nil {
 		return "", fault.AWS("start the copy", point, err)
 	}

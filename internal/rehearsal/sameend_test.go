@@ -113,7 +113,7 @@ func (s *story) table(client *dynamodb.Client, name, id string) string {
 	tags, err := client.ListTagsOfResource(context.Background(), &dynamodb.ListTagsOfResourceInput{ResourceArn: t.Table.TableArn})
 	s.must(err)
 	return s.text([]any{
-		t.Table.TableName, t.Table.TableStatus, t.Table.ItemCount, t.Table.KeySchema, t.Table.StreamSpecification, t.Table.DeletionProtectionEnabled,
+		t.Table.TableName, t.Table.TableStatus, t.Table.KeySchema, t.Table.StreamSpecification, t.Table.DeletionProtectionEnabled,
 		ttl.TimeToLiveDescription, pitr.ContinuousBackupsDescription.PointInTimeRecoveryDescription.PointInTimeRecoveryStatus, tags.Tags,
 	}, id)
 }
