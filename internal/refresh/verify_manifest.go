@@ -3,7 +3,6 @@ package refresh
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"io"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -179,8 +178,8 @@ func (s *verifyManifest) claim(ctx context.Context, tr Trigger, execution string
 }
 
 // claimable says whether a refresh that another execution has claimed may be
-// taken over: by anybody when that one died before it began, by a resume when
-// it died later, by nobody when it lives or the refresh is done.
+// taken over: by anybody when that one died before it began, by hand when it
+// died later, by nobody when it lives or the refresh is done.
 func (s *verifyManifest) claimable(ctx context.Context, tr Trigger, holder string) (bool, error) {
 	if _, _, done, err := s.ledger.Bytes(ctx, succeededKey(tr.RefreshID)); err != nil || done {
 		return false, err
@@ -193,18 +192,10 @@ func (s *verifyManifest) claimable(ctx context.Context, tr Trigger, holder strin
 		return false, nil // an event never continues what was begun; it comes late or twice
 	}
 	alive, err := s.executionAlive(ctx, holder)
-	switch {
-	case err != nil:
-		return false, err
-	case alive && tr.Resume:
-		return false, fault.New(fault.Busy, "resume "+tr.RefreshID, tr.RefreshID, "wait for it to end, or stop it in the Step Functions console", "%s works on it", holder)
-	case alive:
-		return false, nil
-	case r.Begun && !tr.Resume:
-		return false, fault.New(fault.BadRequest, "restore "+tr.RefreshID, tr.RefreshID,
-			fmt.Sprintf("continue it with {\"resume\":%q}", tr.RefreshID), "%s has begun it and has ended", holder)
+	if err == nil && alive && tr.Resume {
+		err = fault.New(fault.Busy, "resume "+tr.RefreshID, tr.RefreshID, "wait for it to end, or stop it in the Step Functions console", "%s works on it", holder)
 	}
-	return true, nil
+	return err == nil && !alive, err
 }
 
 // accept takes the locks and writes everything that the later steps read.

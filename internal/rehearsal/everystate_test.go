@@ -55,6 +55,7 @@ var roads = []road{
 const (
 	stopped  = "stopped"           // StopExecution as the state is entered
 	orphaned = "stopped, children" // the same, and children of Distributed Maps run on
+	running  = "stopped, running"  // the same, while the function of the state runs, which goes on
 	timedOut = "timed out"         // the execution's time is up as the state is entered
 	crashing = "crashing"          // the function of the state dies at every call
 )
@@ -101,6 +102,12 @@ func (d disturbance) prepare(o *rehearsal.Operator) error {
 	switch d.way {
 	case stopped, orphaned:
 		o.AtEntry(d.entered, func(s states.Step) { _ = o.States().Abort(s.Root, "", "stopped by a test") })
+	case running:
+		o.AtEntry(d.entered, func(s states.Step) {
+			o.World().Kernel.After(20*time.Millisecond, func() { // Lambda takes 40 to start
+				_ = o.States().Abort(s.Root, "", "stopped by a test")
+			})
+		})
 	case timedOut:
 		o.AtEntry(d.entered, func(s states.Step) { _ = o.States().TimeOut(s.Root) })
 	case crashing:
@@ -264,8 +271,8 @@ func scout(t *testing.T, hasty string) (on map[place]road, ends map[string]end) 
 // nobody told twice.
 //
 // Without DBFERRY_SWEEP: StopExecution at every state; a function that dies at
-// every call, for every Task; a time-out at every state of the top level; rows
-// compared in every fifth case. With DBFERRY_SWEEP=1 (`make sweep`): every way at
+// every call, for every Task; a time-out, and a function that outlives its
+// execution, for every Task of the top level; rows compared in every fifth case. With DBFERRY_SWEEP=1 (`make sweep`): every way at
 // every state, also with children that outlive their parent, rows always
 // compared.
 func TestEveryState(t *testing.T) {
@@ -277,8 +284,8 @@ func TestEveryState(t *testing.T) {
 	sweep := os.Getenv("DBFERRY_SWEEP") != ""
 	var cases []disturbance
 	for _, p := range places(t) {
-		for _, way := range []string{stopped, crashing, timedOut, orphaned} {
-			if way == crashing && p.kind != "Task" || !sweep && !sampled(p, way) {
+		for _, way := range []string{stopped, running, crashing, timedOut, orphaned} {
+			if (way == crashing || way == running) && p.kind != "Task" || !sweep && !sampled(p, way) {
 				continue
 			}
 			cases = append(cases, disturbance{place: p, way: way, road: on[p]})
@@ -325,7 +332,7 @@ func sampled(p place, way string) bool {
 	switch way {
 	case stopped, crashing:
 		return true
-	case timedOut:
+	case timedOut, running:
 		return top && p.kind == "Task"
 	}
 	return p.kind == "Wait" && !strings.Contains(p.state, "(cluster)")
