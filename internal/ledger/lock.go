@@ -23,6 +23,9 @@ func (h Holder) String() string {
 	if parts := strings.Split(h.Execution, ":"); h.RefreshID == "" && len(parts) > 6 {
 		return "an execution of " + parts[6]
 	}
+	if h.RefreshID == "" {
+		return "somebody without a name"
+	}
 	return fmt.Sprintf("refresh %s for %s", h.RefreshID, h.Target)
 }
 

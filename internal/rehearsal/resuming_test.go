@@ -234,3 +234,22 @@ func TestResumeInTheTargetOfWhatNeverBeganThere(t *testing.T) {
 		return nil
 	})
 }
+
+// Whatever happens while people are told, they are told once.
+func TestToldOnce(t *testing.T) {
+	world(t, assembly, func(r *rehearsal.Rehearsal, o *rehearsal.Operator) error {
+		for _, kind := range []string{"crash", "error", "throttle", "slow"} {
+			o.World().Inject(fault(t, "staging-restore/-/Tell about the successful end/SNS.Publish="+kind)[0])
+			s := begin(t, r, o, aTable)
+			if err := s.play(); err != nil {
+				return err
+			}
+			e, _ := s.end()
+			if want := []string{"dbferry Succeeded: ID (production)", "dbferry Succeeded: ID (staging)"}; !cmp.Equal(want, e.Mails) {
+				t.Errorf("%s: %v", kind, e.Mails)
+			}
+			s.closed(false)
+		}
+		return nil
+	})
+}
