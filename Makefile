@@ -4,7 +4,7 @@ export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 GO := go
 
 .DEFAULT_GOAL := help
-.PHONY: help ready rehearse test lint race bench fuzz golden synth build clean check
+.PHONY: help ready rehearse test lint race sweep bench fuzz golden synth build clean check
 
 help: ## print this help
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,10 @@ lint: ## gofmt, asl-validator and cfn-lint
 race: ## all tests under the race detector
 	@scripts/ready.sh test
 	$(GO) test -race -timeout 1800s ./internal/...
+
+sweep: ## disturb a refresh at every state in every way, and resume it (about ten minutes)
+	@scripts/ready.sh test
+	DBFERRY_SWEEP=1 $(GO) test -timeout 1800s -run 'TestEveryState$$' ./internal/rehearsal
 
 bench: ## benchmarks; waiting, limits, prices, wall time and memory at the end
 	@scripts/ready.sh rehearse

@@ -26,7 +26,7 @@ func productionSteps(c config.Config) []step {
 }
 
 func (g grants) checkGround(c config.Config) []statement {
-	var ready, machines []string
+	ready, machines := []string{}, []string{names.MigrateMachine}
 	for _, t := range c.Targets {
 		ready = append(ready, objects(c.Place(t).Inbox(), names.ReadyKey))
 		machines = append(machines, names.Machine(productionBackup, t.Name))

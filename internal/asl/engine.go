@@ -19,6 +19,11 @@ type Engine struct {
 	Seed    uint64  // of $random, $uuid, jitter and generated names
 	Tokens  *Tokens // answers to .waitForTaskToken
 
+	// Orphans lets the children of a Distributed Map run on when the execution
+	// that started them is stopped or times out. Whether AWS ends them, and how
+	// soon, is not written down.
+	Orphans bool
+
 	// OnEvent, when set, is told of each history event as it happens; OnEnd of
 	// each execution that has ended. Neither may sleep.
 	OnEvent func(x *Execution, e Event)

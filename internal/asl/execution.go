@@ -64,6 +64,9 @@ func (x *Execution) Wait(ctx context.Context) error {
 // it is.
 func (x *Execution) Stop(name, cause string) { x.end(Aborted, name, cause) }
 
+// TimeOut ends the execution as if its TimeoutSeconds had just passed.
+func (x *Execution) TimeOut() { x.end(TimedOut, ErrTimeout, "") }
+
 // run is the execution's main process.
 func (x *Execution) run(input *jsonata.Value) {
 	if x.Status != Running {
@@ -74,7 +77,7 @@ func (x *Execution) run(input *jsonata.Value) {
 	if s := x.Machine.TimeoutSeconds; s > 0 {
 		limit = min(limit, time.Duration(s)*time.Second)
 	}
-	cancel := x.engine.Kernel.After(limit, func() { x.end(TimedOut, ErrTimeout, "") })
+	cancel := x.engine.Kernel.After(limit, x.TimeOut)
 	defer cancel()
 	b := &branch{x: x, ctx: x.scope, vars: newScope(x, nil), last: 1}
 	out, err := b.run(x.Machine, input)

@@ -148,7 +148,9 @@ func (r *mapRun) child(pool *pool, i int) error {
 	}
 	r.children[i] = x
 	if x.Wait(pool.scope) != nil {
-		x.Stop("", "the map run has ended")
+		if !engine.Orphans || v.b.x.Status == Running {
+			x.Stop("", "the map run has ended")
+		}
 		return errAborted
 	}
 	if x.Status != Succeeded {

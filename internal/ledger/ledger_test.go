@@ -92,6 +92,18 @@ func TestALockBelongsToItsExecutionUntilThatIsDead(t *testing.T) {
 	})
 }
 
+func TestAHolderIsNamedByWhatItDoes(t *testing.T) {
+	for want, h := range map[string]ledger.Holder{
+		"refresh 202611230300-a1b2c3 for qa":         {RefreshID: "202611230300-a1b2c3", Target: "qa", Execution: "arn:aws:states:eu-west-1:1:execution:m:x"},
+		"an execution of dbferry-production-migrate": {Execution: "arn:aws:states:eu-west-1:1:execution:dbferry-production-migrate:x"},
+		"somebody without a name":                    {},
+	} {
+		if got := h.String(); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
 func holder(alive bool) ledger.Alive {
 	return func(context.Context, string) (bool, error) { return alive, nil }
 }

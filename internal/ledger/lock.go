@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/dbferry/dbferry/internal/fault"
@@ -14,6 +15,18 @@ type Holder struct {
 	Target     string    `json:"target"`
 	Execution  string    `json:"execution"` // ARN of the execution that took it
 	AcquiredAt time.Time `json:"acquiredAt"`
+}
+
+// String says in words whose lock it is. A holder without a refresh is an
+// execution of another of dbferry's machines, such as a migration.
+func (h Holder) String() string {
+	if parts := strings.Split(h.Execution, ":"); h.RefreshID == "" && len(parts) > 6 {
+		return "an execution of " + parts[6]
+	}
+	if h.RefreshID == "" {
+		return "somebody without a name"
+	}
+	return fmt.Sprintf("refresh %s for %s", h.RefreshID, h.Target)
 }
 
 // Alive asks whether a holder's execution still runs. A holder that does not
@@ -50,7 +63,7 @@ func (l *Ledger) Acquire(ctx context.Context, key string, h Holder, alive Alive)
 		if runs {
 			return fault.New(fault.Busy, "lock "+key, l.where(key),
 				"wait for it to end, or stop it in the Step Functions console",
-				"refresh %s for %s holds it since %s (%s)", there.RefreshID, there.Target, there.AcquiredAt.Format(time.RFC3339), there.Execution)
+				"%s holds it since %s (%s)", there, there.AcquiredAt.Format(time.RFC3339), there.Execution)
 		}
 		if taken, err := l.Replace(ctx, key, ver, h); err != nil || taken {
 			return err

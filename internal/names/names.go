@@ -105,6 +105,10 @@ const BackupServiceLinkedRole = "aws-service-role/backup.amazonaws.com/AWSServic
 // Machine names a state machine: the file's name and the target it serves.
 func Machine(file, target string) string { return Prefix + "-" + file + "-" + target }
 
+// MigrateMachine is the machine that migrates a production cluster. It takes the
+// same locks as a refresh, by the same rules.
+const MigrateMachine = Prefix + "-production-migrate"
+
 // MachineARN is the ARN of a machine in this account.
 func (p Place) MachineARN(file, target string) string {
 	return p.arn("states", "stateMachine:"+Machine(file, target))

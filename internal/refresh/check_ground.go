@@ -38,6 +38,14 @@ type run struct {
 	Execution string    `json:"execution"` // the execution that works on it now
 	Reason    string    `json:"reason,omitempty"`
 	StartedAt time.Time `json:"startedAt"`
+	// Begun says, in the record of an execution, that its first step is through:
+	// from then on the refresh can be resumed.
+	Begun bool `json:"begun,omitempty"`
+}
+
+func (r run) begun() run {
+	r.Begun = true
+	return r
 }
 
 type checkGround struct {
@@ -153,9 +161,15 @@ func (s *checkGround) resume(ctx context.Context, in CheckGroundInput, wish Back
 		return bad("that refresh is for %s", p.Target)
 	}
 	if p.ConfigHash != s.Config.Hash() {
-		return bad("the configuration has changed since it began")
+		return Plan{}, configChanged(wish.Resume)
 	}
 	return p, s.ledger.Put(ctx, executionKey(in.Execution), run{RefreshID: p.RefreshID, Target: p.Target, Execution: in.Execution})
+}
+
+// configChanged refuses to mix two configurations in one refresh.
+func configChanged(id string) error {
+	return fault.New(fault.BadRequest, "resume "+id, id,
+		"deploy the dbferry.json with which it began, and resume again; or start a new refresh", "the configuration has changed since it began")
 }
 
 // identify gives the execution its refresh id, the same one on every call.
@@ -185,6 +199,7 @@ func (s *checkGround) writeRun(ctx context.Context, p Plan, in CheckGroundInput,
 		{mapKey(p.RefreshID, "copy-clusters"), listed(p.Items, Cluster, copyPhase)},
 		{mapKey(p.RefreshID, "copy-tables"), listed(p.Items, Table, copyPhase)},
 		{runKey(p.RefreshID, "run.json"), r},
+		{executionKey(in.Execution), r.begun()},
 	}
 	for _, rec := range records {
 		if err := s.ledger.Put(ctx, rec.key, rec.v); err != nil {

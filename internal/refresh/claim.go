@@ -22,7 +22,8 @@ const claimPatience = time.Hour
 // standing reads the claim. An answer with a status ends the matter: another
 // execution has the refresh, or will have begun it in a moment. A claim whose
 // execution died before it had begun binds nobody, so that either trigger, or an
-// operator, can still begin the refresh.
+// operator, can still begin the refresh; one that died later is continued by hand
+// only, because an event that comes then comes late or twice.
 func (s *verifyManifest) standing(ctx context.Context, tr Trigger, execution string) (claimState, Begun, error) {
 	var there ledger.Holder
 	ver, found, err := s.ledger.Get(ctx, claimKey(tr.RefreshID), &there)
@@ -37,32 +38,22 @@ func (s *verifyManifest) standing(ctx context.Context, tr Trigger, execution str
 	if err != nil {
 		return claimState{}, Begun{}, err
 	}
+	_, _, done, err := s.ledger.Bytes(ctx, succeededKey(tr.RefreshID))
+	if err != nil {
+		return claimState{}, Begun{}, err
+	}
 	switch {
+	case done: // whoever asks, there is nothing left to do
 	case tr.Resume && alive:
 		return claimState{}, Begun{}, fault.New(fault.Busy, "resume "+tr.RefreshID, tr.RefreshID,
 			"wait for it to end, or stop it in the Step Functions console", "%s works on it", there.Execution)
-	case tr.Resume, !alive && !begun:
+	case tr.Resume, !alive && !begun, tr.ByHand && !alive:
 		return claimState{over: ver}, Begun{}, nil
 	case !begun:
 		return claimState{}, Begun{Status: waitingStatus, RefreshID: tr.RefreshID, HandledBy: there.Execution,
 			WaitSeconds: 10, Deadline: there.AcquiredAt.Add(claimPatience).UnixMilli()}, nil
-	case tr.ByHand && !alive:
-		if err := s.restoredAlready(ctx, tr, there); err != nil {
-			return claimState{}, Begun{}, err
-		}
 	}
 	return claimState{}, Begun{Status: duplicateStatus, RefreshID: tr.RefreshID, HandledBy: there.Execution}, nil
-}
-
-// restoredAlready tells an operator who asks for a refresh that did not end well
-// how to go on with it; one that did is a duplicate.
-func (s *verifyManifest) restoredAlready(ctx context.Context, tr Trigger, there ledger.Holder) error {
-	_, _, found, err := s.ledger.Bytes(ctx, candidateKey(tr.RefreshID))
-	if err == nil && !found {
-		err = fault.New(fault.BadRequest, "restore "+tr.RefreshID, tr.RefreshID,
-			fmt.Sprintf("continue with {\"resume\":%q}", tr.RefreshID), "%s began it and has ended without success", there.Execution)
-	}
-	return err
 }
 
 // claim makes this execution the one that restores the refresh. When another

@@ -28,6 +28,8 @@ type End struct {
 	Verdict   string `json:"verdict"`
 	Error     string `json:"error,omitempty"`
 	Cause     string `json:"cause,omitempty"`
+
+	event bool // told by Step Functions' event, not by the machine itself
 }
 
 // Closed is the output of close-run: the verdict with a cause that a person
@@ -70,7 +72,7 @@ func endOfEvent(e event) (End, error) {
 	if err := json.Unmarshal(e.Detail, &d); err != nil {
 		return End{}, err
 	}
-	end := End{Execution: d.ExecutionARN, Error: d.Error, Cause: readable(d.Cause), Verdict: Failed}
+	end := End{Execution: d.ExecutionARN, Error: d.Error, Cause: readable(d.Cause), Verdict: Failed, event: true}
 	switch {
 	case d.Status == "TIMED_OUT" || d.Status == "ABORTED":
 		end.Error = d.Status
@@ -121,9 +123,15 @@ func (s *closeRun) do(ctx context.Context, end End) (Closed, error) {
 	if end.RefreshID == "" {
 		return out, nil // it never began: nothing is locked, nothing is recorded
 	}
-	key := endKey(end.RefreshID, end.Execution)
-	if _, err := s.ledger.Create(ctx, key, closed{End: end, At: s.Now().UTC()}); err != nil {
+	out.Verdict, out.Cause = end.Verdict, end.Cause
+	record := closed{End: end, At: s.Now().UTC()}
+	if _, err := s.ledger.Create(ctx, endKey(end.RefreshID, end.Execution), record); err != nil {
 		return out, err
+	}
+	if end.Verdict == Succeeded {
+		if _, err := s.ledger.Create(ctx, succeededKey(end.RefreshID), record); err != nil {
+			return out, err
+		}
 	}
 	out.Trouble = s.release(ctx, end)
 	// The alarm for NeedsOperator counts this line (infra/stack/alarm.go).
@@ -146,7 +154,28 @@ func (s *step) complete(ctx context.Context, end End) (End, error) {
 	if end.Target == "" {
 		end.Target = r.Target
 	}
+	if end.event {
+		return s.endedOutside(ctx, end, r.Begun)
+	}
 	return end, nil
+}
+
+// endedOutside finds the verdict of an execution that was ended from outside. If it
+// was closed before, it stays as it was closed. If its first step was not
+// through, nothing was begun.
+func (s *step) endedOutside(ctx context.Context, end End, begun bool) (End, error) {
+	if end.Verdict == Failed && !begun {
+		end.Verdict = Refused
+	}
+	if end.RefreshID == "" {
+		return end, nil
+	}
+	var c closed
+	_, found, err := s.ledger.Get(ctx, endKey(end.RefreshID, end.Execution), &c)
+	if err != nil || !found {
+		return end, err
+	}
+	return c.End, nil
 }
 
 // release frees every lock that the execution holds.

@@ -55,7 +55,7 @@ func (s *copyRecoveryPoint) do(ctx context.Context, in ItemInput) (converge.Answ
 			if err := s.fact(ctx, in, "back-up", &source); err != nil {
 				return "", err
 			}
-			return s.start(ctx, source.RecoveryPoint, there, token)
+			return s.start(ctx, source, there, token)
 		},
 		Look: func(ctx context.Context, in converge.Intent) (converge.JobState, error) {
 			return s.look(ctx, in, there, &fact)
@@ -66,11 +66,15 @@ func (s *copyRecoveryPoint) do(ctx context.Context, in ItemInput) (converge.Answ
 	return a, fact, err
 }
 
-func (s *copyRecoveryPoint) start(ctx context.Context, point string, there names.Place, token string) (string, error) {
+func (s *copyRecoveryPoint) start(ctx context.Context, source BackedUp, there names.Place, token string) (string, error) {
+	point := source.RecoveryPoint
 	out, err := s.backup.StartCopyJob(ctx, &backup.StartCopyJobInput{
 		RecoveryPointArn: &point, SourceBackupVaultName: aws.String(s.here.Vault()), DestinationBackupVaultArn: aws.String(there.VaultARN()),
 		IamRoleArn: aws.String(s.here.RoleARN(names.BackupRole)), IdempotencyToken: &token, Lifecycle: lifecycle(s.Config.Limits.Retention()),
 	})
+	if expires := source.CutOff.NotBefore.AddDate(0, 0, s.Config.Limits.Retention()); fault.IsNotFound(err) && s.Now().After(expires) {
+		return "", fault.New(fault.CopyFailed, "start the copy", point, "start a new refresh", "the backup expired at %s", expires.Format(time.RFC3339))
+	}
 	if err != nil {
 		return "", fault.AWS("start the copy", point, err)
 	}

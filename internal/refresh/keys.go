@@ -61,6 +61,18 @@ func executionKey(execution string) string {
 	return "executions/" + ledger.Segment(executionName(execution)) + ".json"
 }
 
+// toldKey says that people were told of an end: of each execution's once, and
+// of a refresh's success once, however many executions confirm it.
+func toldKey(end End) string {
+	if end.Verdict == Succeeded && end.RefreshID != "" {
+		return runKey(end.RefreshID, "told-succeeded.json")
+	}
+	return strings.TrimSuffix(executionKey(end.Execution), ".json") + "-notified.json"
+}
+
+// succeededKey is there once this account's part of a refresh is done and closed.
+func succeededKey(id string) string { return runKey(id, "succeeded.json") }
+
 func claimKey(id string) string { return "claims/" + ledger.Segment(id) + ".json" }
 
 // candidatePrefix is where all candidates are.

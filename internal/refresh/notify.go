@@ -26,9 +26,9 @@ type notify struct {
 	sns *sns.Client
 }
 
-// NewNotify builds notify: one message per end of an execution, readable as
-// mail and in a chat. The message is sent again only if recording that it was
-// sent failed.
+// NewNotify builds notify: one message per end of an execution, and one per
+// refresh that succeeded, readable as mail and in a chat. The message is sent
+// again only if recording that it was sent failed.
 func NewNotify(rt lambdafn.Runtime) (lambdafn.Handler, error) {
 	s := &notify{step: newStep(rt), sns: sns.NewFromConfig(rt.AWS)}
 	return func(ctx context.Context, raw []byte) ([]byte, error) {
@@ -48,10 +48,54 @@ func (s *notify) do(ctx context.Context, end End) error {
 	if err != nil {
 		return err
 	}
-	key := strings.TrimSuffix(executionKey(end.Execution), ".json") + "-notified.json"
-	if _, _, sent, err := s.ledger.Bytes(ctx, key); err != nil || sent {
+	key := toldKey(end)
+	if mine, err := s.take(ctx, key, end); err != nil || !mine {
 		return err
 	}
+	record := told{End: end, At: s.Now().UTC(), Sent: true}
+	if err := s.send(ctx, end); err != nil {
+		// Let the next try send at once; if this is lost too, it waits for the lease.
+		if e := s.ledger.Put(ctx, key, told{End: end}); e != nil {
+			s.Log.Warn("lease not given back", "key", key, "err", e.Error())
+		}
+		return err
+	}
+	return s.ledger.Put(ctx, key, record)
+}
+
+// told is the record that people were told of an end, or are being told.
+type told struct {
+	End
+	At   time.Time `json:"at"`
+	Sent bool      `json:"sent"`
+}
+
+// tellLease is longer than the function may run: whoever took it longer ago and
+// has not sent is dead. A stopped execution's function runs on beside the one
+// that the rule starts, so two may want to tell the same end.
+const tellLease = 2 * time.Minute
+
+// take makes this call the one that tells; false when people were told already.
+func (s *notify) take(ctx context.Context, key string, end End) (bool, error) {
+	mine := told{End: end, At: s.Now().UTC()}
+	if created, err := s.ledger.Create(ctx, key, mine); err != nil || created {
+		return created, err
+	}
+	var there told
+	ver, _, err := s.ledger.Get(ctx, key, &there)
+	if err != nil || there.Sent {
+		return false, err
+	}
+	if s.Now().Sub(there.At) >= tellLease {
+		taken, err := s.ledger.Replace(ctx, key, ver, mine)
+		if err != nil || taken {
+			return taken, err
+		}
+	}
+	return false, fault.New(fault.Unavailable, "send the notification", key, "", "another call is sending it, or died doing so")
+}
+
+func (s *notify) send(ctx context.Context, end End) error {
 	cut, err := s.cutOffs(ctx, end)
 	if err != nil {
 		return err
@@ -61,10 +105,8 @@ func (s *notify) do(ctx context.Context, end End) error {
 		return err
 	}
 	subject, body := message(end, s.Side, s.Config.Region, cut, differ)
-	if _, err := s.sns.Publish(ctx, &sns.PublishInput{TopicArn: aws.String(s.here.TopicARN()), Subject: &subject, Message: &body}); err != nil {
-		return fault.AWS("send the notification", s.here.TopicARN(), err)
-	}
-	return s.ledger.Put(ctx, key, end)
+	_, err = s.sns.Publish(ctx, &sns.PublishInput{TopicArn: aws.String(s.here.TopicARN()), Subject: &subject, Message: &body})
+	return fault.AWS("send the notification", s.here.TopicARN(), err)
 }
 
 // cutOffs says how old the data of each item is, when a manifest knows it.
@@ -187,18 +229,21 @@ func message(end End, side, region, cut string, differ []string) (subject, body 
 	if end.Cause != "" {
 		lines = append(lines, "", "Why: "+end.Cause)
 	}
-	lines = append(lines, "", "Next: "+next(end),
+	lines = append(lines, "", "Next: "+next(end, side),
 		"Execution: https://"+region+".console.aws.amazon.com/states/home?region="+region+"#/v2/executions/details/"+end.Execution)
 	return subject, strings.Join(lines, "\n")
 }
 
-func next(end End) string {
-	switch end.Verdict {
-	case Succeeded:
+// next is what the operator does now; docs/operations.md has the same table.
+func next(end End, side string) string {
+	switch {
+	case end.Verdict == Succeeded:
 		return "nothing."
-	case Refused:
-		return "nothing was begun. Mend what is named above and start again."
-	case Failed:
+	case end.Verdict == Refused && side != names.ProductionSide && end.RefreshID != "":
+		return fmt.Sprintf("nothing was begun. Mend what is named above, then start the machine with {\"refreshId\":%q}.", end.RefreshID)
+	case end.Verdict == Refused:
+		return "nothing was begun. Mend what is named above and start again with the same input."
+	case end.Verdict == Failed:
 		return fmt.Sprintf("what serves was not touched; recovery points expire, and what was restored stays in quarantine. Mend what is named above, then start the machine with {\"resume\":%q}.", end.RefreshID)
 	}
 	return "docs/operations.md has the steps."

@@ -72,6 +72,10 @@ func (s *recordCandidate) do(ctx context.Context, in RunInput) (Opened, error) {
 	if err != nil {
 		return Opened{}, err
 	}
+	if _, _, found, err := s.ledger.Bytes(ctx, candidateKey(in.RefreshID)); err != nil || found {
+		// Whoever recorded it opened it; by now it may serve, and is left alone.
+		return Opened{Status: string(converge.Done), Items: len(p.Items)}, err
+	}
 	c, err := s.judge(ctx, p)
 	if err != nil {
 		return Opened{}, err
@@ -82,9 +86,6 @@ func (s *recordCandidate) do(ctx context.Context, in RunInput) (Opened, error) {
 	}
 	if wait {
 		return Opened{Status: string(converge.Waiting), WaitSeconds: quickWait.WaitSeconds, Items: len(c.Items)}, nil
-	}
-	if _, _, found, err := s.ledger.Bytes(ctx, candidateKey(in.RefreshID)); err != nil || found {
-		return Opened{Status: string(converge.Done), Items: len(c.Items)}, err
 	}
 	if c.Inherited, err = s.inherit(ctx, p); err != nil {
 		return Opened{}, err

@@ -47,14 +47,19 @@ func (s *verifyManifest) do(ctx context.Context, in VerifyInput) (Begun, error) 
 		return Begun{}, &fault.Error{Name: originOf(err), Op: "read what started the restore", Resource: in.Execution, Cause: err,
 			Next: "nothing was begun; docs/operations.md shows every form of input"}
 	}
-	b, err := s.begin(ctx, tr, in.Execution)
+	r := run{RefreshID: tr.RefreshID, Target: s.t.Name, Execution: in.Execution, StartedAt: s.Now().UTC()}
+	if err := s.ledger.Put(ctx, executionKey(in.Execution), r); err != nil {
+		return Begun{}, err
+	}
+	b, err := s.begin(ctx, tr, r)
 	return b, s.advise(tr, err)
 }
 
 // begin looks at the claim before it looks at the manifest: a replayed trigger
 // of a refresh in hand is a duplicate, even if its recovery points are gone. The
 // hash comes first of all: what production's event disowns is never a duplicate.
-func (s *verifyManifest) begin(ctx context.Context, tr Trigger, execution string) (Begun, error) {
+func (s *verifyManifest) begin(ctx context.Context, tr Trigger, r run) (Begun, error) {
+	execution := r.Execution
 	raw, err := s.bytes(ctx, tr)
 	if err != nil {
 		return Begun{}, err
@@ -76,7 +81,7 @@ func (s *verifyManifest) begin(ctx context.Context, tr Trigger, execution string
 	if answer, err = s.claim(ctx, tr, c, execution); err != nil || answer.Status != "" {
 		return answer, err
 	}
-	if err := s.accept(ctx, m, raw, execution); err != nil {
+	if err := s.accept(ctx, m, raw, r); err != nil {
 		return Begun{}, err
 	}
 	items := planned(m)
@@ -89,6 +94,9 @@ func (s *verifyManifest) believe(ctx context.Context, tr Trigger, raw []byte) (M
 	m, err := ParseManifest(raw)
 	if err != nil {
 		return m, s.forged(tr, "", err)
+	}
+	if tr.Resume && m.ConfigHash != s.Config.Hash() {
+		return m, configChanged(tr.RefreshID)
 	}
 	if err := m.Verify(s.Config, s.t, tr.RefreshID); err != nil {
 		return m, s.forged(tr, "", err)
@@ -147,9 +155,17 @@ func (s *verifyManifest) bytes(ctx context.Context, tr Trigger) ([]byte, error) 
 }
 
 // pointsExist asks the target's own vault for every recovery point: whether it
-// is there, usable, of the right kind, and under the target's own key.
+// is there, usable, of the right kind, and under the target's own key. What an
+// earlier execution has restored needs its point no more.
 func (s *verifyManifest) pointsExist(ctx context.Context, m Manifest) error {
-	return s.Each(ctx, len(m.Items), func(ctx context.Context, i int) error { return s.pointExists(ctx, m.Items[i]) })
+	return s.Each(ctx, len(m.Items), func(ctx context.Context, i int) error {
+		it := m.Items[i]
+		_, _, done, err := s.ledger.Bytes(ctx, itemKey(m.RefreshID, it.Kind, it.ID, "restore-"+string(it.Kind)))
+		if err != nil || done {
+			return err
+		}
+		return s.pointExists(ctx, it)
+	})
 }
 
 func (s *verifyManifest) pointExists(ctx context.Context, it ManifestItem) error {
@@ -176,14 +192,10 @@ func (s *verifyManifest) pointExists(ctx context.Context, it ManifestItem) error
 }
 
 // accept takes the locks and writes everything that the later steps read.
-func (s *verifyManifest) accept(ctx context.Context, m Manifest, raw []byte, execution string) error {
-	now := s.Now().UTC()
+func (s *verifyManifest) accept(ctx context.Context, m Manifest, raw []byte, r run) error {
+	now, execution := r.StartedAt, r.Execution
 	items := planned(m)
 	p := Plan{RefreshID: m.RefreshID, Target: s.t.Name, ConfigHash: m.ConfigHash, CreatedAt: now, Items: items, LeftOut: m.LeftOut}
-	r := run{RefreshID: m.RefreshID, Target: s.t.Name, Execution: execution, StartedAt: now}
-	if err := s.ledger.Put(ctx, executionKey(execution), r); err != nil {
-		return err
-	}
 	// The plan comes before the locks, because close-run frees what stands in it.
 	if err := s.ledger.Put(ctx, planKey(m.RefreshID), p); err != nil {
 		return err
@@ -203,6 +215,7 @@ func (s *verifyManifest) accept(ctx context.Context, m Manifest, raw []byte, exe
 	}{
 		{mapKey(m.RefreshID, "restore-clusters"), listed(items, Cluster, restorePhase)},
 		{mapKey(m.RefreshID, "restore-tables"), listed(items, Table, restorePhase)},
+		{executionKey(execution), r.begun()},
 		{runKey(m.RefreshID, "run.json"), r}, // last: from here on the refresh is begun
 	} {
 		if err := s.ledger.Put(ctx, rec.key, rec.v); err != nil {

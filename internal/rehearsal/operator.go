@@ -16,6 +16,7 @@ import (
 	"github.com/dbferry/dbferry/internal/awsworld"
 	"github.com/dbferry/dbferry/internal/awsworld/events"
 	"github.com/dbferry/dbferry/internal/awsworld/s3"
+	"github.com/dbferry/dbferry/internal/awsworld/sns"
 	"github.com/dbferry/dbferry/internal/awsworld/states"
 	"github.com/dbferry/dbferry/internal/config"
 	"github.com/dbferry/dbferry/internal/names"
@@ -44,6 +45,9 @@ func (o *Operator) World() *awsworld.World  { return o.s.w }
 func (o *Operator) States() *states.Service { return o.s.states }
 func (o *Operator) Events() *events.Service { return o.s.events }
 func (o *Operator) Objects() *s3.Service    { return o.s.s3 }
+
+// Mails are what the topics of all accounts have sent, in order.
+func (o *Operator) Mails() []sns.Message { return o.s.sns.Sent() }
 
 // Sleep lets simulated time pass.
 func (o *Operator) Sleep(d time.Duration) error { return o.s.w.Kernel.Sleep(o.ctx, d) }
@@ -130,10 +134,17 @@ func (o *Operator) OnEnter(is func(states.Step) bool, do func()) {
 	o.s.hooks = append(o.s.hooks, &hook{is: is, do: do})
 }
 
-// hook is something to do when a state is entered.
+// AtEntry calls do once, in the very moment in which a state is entered for
+// which is says so: before the state does anything. It may not sleep.
+func (o *Operator) AtEntry(is func(states.Step) bool, do func(states.Step)) {
+	o.s.hooks = append(o.s.hooks, &hook{is: is, now: do})
+}
+
+// hook is something to do when a state is entered: now, or beside it.
 type hook struct {
 	is   func(states.Step) bool
 	do   func()
+	now  func(states.Step)
 	done bool
 }
 
@@ -143,8 +154,13 @@ func (s *stage) runHooks(step states.Step) {
 		return
 	}
 	for _, h := range s.hooks {
-		if !h.done && h.is(step) {
-			h.done = true
+		if h.done || !h.is(step) {
+			continue
+		}
+		h.done = true
+		if h.now != nil {
+			h.now(step)
+		} else {
 			s.w.Kernel.Go(h.do)
 		}
 	}

@@ -2,12 +2,7 @@ package rehearsal
 
 import (
 	"database/sql"
-
-	awssns "github.com/dbferry/dbferry/internal/awsworld/sns"
 )
-
-// Mails are the notifications that were sent, oldest first.
-func (o *Operator) Mails() []awssns.Message { return o.s.sns.Sent() }
 
 // Database logs in to a cluster of an account, past its network, as somebody who
 // has a user's password; empty names no database. A wrong password shows at the

@@ -107,7 +107,7 @@ func (s *Service) happened(x *asl.Execution, ev asl.Event) {
 	if e == nil {
 		return
 	}
-	s.Watch(Step{Account: e.machine.Account, Machine: e.machine.Short, Item: e.item, Child: e.parent != nil, Name: x.Name, Event: ev})
+	s.Watch(Step{Account: e.machine.Account, Machine: e.machine.Short, Item: e.item, Child: e.parent != nil, Name: x.Name, Root: e.root().x.ExecutionArn, Event: ev})
 }
 
 // ended does what AWS does when an execution closes.

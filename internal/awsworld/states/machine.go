@@ -71,6 +71,7 @@ type Step struct {
 	Item    string // kind of the item that a Map's child works on, if any
 	Child   bool
 	Name    string // of the execution
+	Root    string // ARN of the execution, or of the one whose Map started it
 	Event   asl.Event
 }
 
@@ -172,6 +173,20 @@ func (s *Service) Abort(executionARN, name, cause string) error {
 	e.x.Stop(name, cause)
 	return nil
 }
+
+// TimeOut ends an execution as if the machine's TimeoutSeconds had just passed.
+func (s *Service) TimeOut(executionARN string) error {
+	e := s.byARN[executionARN]
+	if e == nil {
+		return fmt.Errorf("ground: there is no execution %s", executionARN)
+	}
+	e.x.TimeOut()
+	return nil
+}
+
+// LetChildrenRunOn lets children of Distributed Maps outlive an execution that
+// is stopped or times out; otherwise they end with it.
+func (s *Service) LetChildrenRunOn(yes bool) { s.engine.Orphans = yes }
 
 // session gives the credentials of the machine's role, assumed once for each
 // top-level execution and shared with its children.
