@@ -31,7 +31,7 @@ func await(t *testing.T, o *rehearsal.Operator, machine string, input any) state
 }
 
 // refused checks that an execution was refused for a reason.
-func refused(t *testing.T, r states.Report, why string) {
+func isRefused(t *testing.T, r states.Report, why string) {
 	t.Helper()
 	if r.Error != refresh.Refused || !strings.Contains(r.Cause, why) {
 		t.Errorf("%s ended %s %s: %s\nwant Refused for %q", r.Machine, r.Status, r.Error, r.Cause, why)
@@ -84,7 +84,7 @@ func TestTwoRefreshesAtOnce(t *testing.T) {
 						wins++
 						continue
 					}
-					refused(t, x, "for staging holds it since")
+					isRefused(t, x, "for staging holds it since")
 				}
 				if wins != c.wins {
 					t.Errorf("%d refreshes were let through, want %d", wins, c.wins)
@@ -145,7 +145,7 @@ func TestRefreshDuringAMigration(t *testing.T) {
 		if err := plant(o, p, "cluster", "shop-orders", migration); err != nil {
 			return err
 		}
-		refused(t, await(t, o, o.BackupMachine("staging"), refresh.BackupInput{}), "an execution of dbferry-production-migrate holds it since")
+		isRefused(t, await(t, o, o.BackupMachine("staging"), refresh.BackupInput{}), "an execution of dbferry-production-migrate holds it since")
 		if n := len(jobs(o, o.World().Start(), "backup")); n != 0 {
 			t.Errorf("%d backups were begun", n)
 		}
@@ -219,7 +219,7 @@ func unreadable(t *testing.T, o *rehearsal.Operator, prod, there names.Place) er
 		if c.kind != "" {
 			o.World().Inject(awsworld.Fault{Kind: c.kind, Site: awsworld.Site{Machine: "production-backup", State: "Check the ground", Operation: "SFN.DescribeExecution"}})
 		}
-		refused(t, await(t, o, o.BackupMachine("staging"), refresh.BackupInput{Only: aTable}), c.why)
+		isRefused(t, await(t, o, o.BackupMachine("staging"), refresh.BackupInput{Only: aTable}), c.why)
 		if got := holder(o, prod, "table", "shop-carts"); got != by {
 			t.Errorf("%s: the lock was taken over by %s", c.kind, got)
 		}

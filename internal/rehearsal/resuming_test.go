@@ -28,13 +28,13 @@ func TestResumeOfWhatStillRuns(t *testing.T) {
 		o.OnEnter(entering("production-backup", "Wait: backup"), func() {
 			looked++
 			running := o.States().Executions(prod.Account)[0]
-			refused(t, await(t, o, running.MachineARN, resume(o.RefreshOf(prod, running.ARN))), "holds it since")
+			isRefused(t, await(t, o, running.MachineARN, resume(o.RefreshOf(prod, running.ARN))), "holds it since")
 		})
 		o.OnEnter(entering("staging-restore", "Wait: restore (table)"), func() {
 			looked++
 			running := o.States().Executions(there.Account)[0]
 			id := o.RefreshOf(there, running.ARN)
-			refused(t, await(t, o, running.MachineARN, resume(id)), "works on it")
+			isRefused(t, await(t, o, running.MachineARN, resume(id)), "works on it")
 			if again := await(t, o, running.MachineARN, restore(id)); again.Status != asl.Succeeded || !hasEntered(again, "Already handled") {
 				t.Errorf("started while it runs: %s %s %s", again.Status, again.Error, again.Cause)
 			}
@@ -114,13 +114,13 @@ func TestResumeOfTheWrongRefresh(t *testing.T) {
 		const unknown = "202601010000-abcdef"
 		id, _ := stopAt(t, o, "production-backup", "Copy every item")
 		for _, target := range []string{"staging", "qa"} {
-			refused(t, await(t, o, o.BackupMachine(target), resume(unknown)), "this account's ledger has no such refresh")
-			refused(t, await(t, o, o.RestoreMachine(target), resume(unknown)), "there is no such manifest in the inbox")
+			isRefused(t, await(t, o, o.BackupMachine(target), resume(unknown)), "this account's ledger has no such refresh")
+			isRefused(t, await(t, o, o.RestoreMachine(target), resume(unknown)), "there is no such manifest in the inbox")
 		}
-		refused(t, await(t, o, o.BackupMachine("staging"), resume("the last one")), "resume takes one refresh id")
-		refused(t, await(t, o, o.BackupMachine("qa"), resume(id)), "that refresh is for staging")
-		refused(t, await(t, o, o.RestoreMachine("qa"), resume(id)), "there is no such manifest in the inbox")
-		refused(t, await(t, o, o.RestoreMachine("staging"), resume(id)), "there is no such manifest in the inbox")
+		isRefused(t, await(t, o, o.BackupMachine("staging"), resume("the last one")), "resume takes one refresh id")
+		isRefused(t, await(t, o, o.BackupMachine("qa"), resume(id)), "that refresh is for staging")
+		isRefused(t, await(t, o, o.RestoreMachine("qa"), resume(id)), "there is no such manifest in the inbox")
+		isRefused(t, await(t, o, o.RestoreMachine("staging"), resume(id)), "there is no such manifest in the inbox")
 		if again := await(t, o, o.BackupMachine("staging"), resume(id)); again.Status != asl.Succeeded {
 			t.Errorf("the right one: %s %s", again.Error, again.Cause)
 		}
@@ -167,8 +167,8 @@ func TestResumeWithAChangedConfiguration(t *testing.T) {
 		other, _ := stopAt(t, o, "staging-restore", "Restore every item")
 		const before, after = `"spreadMinutes": 120`, `"spreadMinutes": 121`
 		redeploy(t, dir, before, after)
-		refused(t, await(t, o, o.BackupMachine("staging"), resume(backup)), "the configuration has changed since it began")
-		refused(t, await(t, o, o.RestoreMachine("staging"), resume(other)), "the configuration has changed since it began")
+		isRefused(t, await(t, o, o.BackupMachine("staging"), resume(backup)), "the configuration has changed since it began")
+		isRefused(t, await(t, o, o.RestoreMachine("staging"), resume(other)), "the configuration has changed since it began")
 		redeploy(t, dir, after, before)
 		for _, again := range []states.Report{
 			await(t, o, o.RestoreMachine("staging"), resume(other)), await(t, o, o.BackupMachine("staging"), resume(backup)),
