@@ -53,8 +53,7 @@ func TestParseRefuses(t *testing.T) {
 		"unknown field":           {`{"cluster": []}`, "unknown field"},
 		"short password":          {`{"accounts":[{"id":"1","secrets":[{"name":"s","user":"u","password":"short"}]}]}`, "fewer than 8"},
 		"serverless, no scaling":  {`{"clusters":[{"id":"c","instanceClass":"db.serverless","master":{"name":"admin","password":"long-enough"}}]}`, "belong together"},
-		"scaling, not serverless": {`{"clusters":[{"id":"c","instanceClass":"db.r6g.large","serverlessV2":{"min":1,"max":2},"master":{"name":"admin","password":"long-enough"}}]}`, "belong together"},
-		"too many instances":      {`{"clusters":[{"id":"c","instances":17,"master":{"name":"admin","password":"long-enough"}}]}`, "1 to 16"},
+		"scaling, not serverless": {`{"clusters":[{"id":"c","instanceClass":"db.r6g.large","settings":{"serverless":{"min":1,"max":2}},"master":{"name":"admin","password":"long-enough"}}]}`, "belong together"},
 		"writer, no user":         {`{"clusters":[{"id":"c","master":{"name":"admin","password":"long-enough"},"writes":true}]}`, "no user"},
 	} {
 		t.Run(name, func(t *testing.T) {
