@@ -73,7 +73,7 @@ type evaluation struct {
 // are kept.
 func newEvaluation(req Request, pol Policies, misses bool) *evaluation {
 	req = req.normalized()
-	r := reader{req: req, ctx: newContext(req), misses: misses}
+	r := reader{req: req, misses: misses}
 	e := &evaluation{req: req, pol: pol}
 	if req.Kind.hasPolicy() {
 		e.resource = r.readAll(one(pol.Resource), ResourcePolicy)

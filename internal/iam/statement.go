@@ -1,6 +1,9 @@
 package iam
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // stage is how far a statement got before something did not fit. Later stages
 // are nearer misses.
@@ -30,8 +33,15 @@ func (f finding) denies() bool { return f.stage == applies && f.effect == Deny }
 // reader holds what reading needs of the request.
 type reader struct {
 	req    Request
-	ctx    requestContext
-	misses bool // keep statements that do not apply, too
+	ctx    requestContext // made when a statement asks for it: most name another action
+	misses bool           // keep statements that do not apply, too
+}
+
+func (r *reader) context() requestContext {
+	if r.ctx == nil {
+		r.ctx = newContext(r.req)
+	}
+	return r.ctx
 }
 
 // readAll reads every statement of the policies, in order.
@@ -101,7 +111,10 @@ func (r *reader) holdsPrincipal(s *Statement, side PolicyType) grip {
 // do); it then means the resource it stands on.
 func (r *reader) coversResource(s *Statement, side PolicyType, variables bool) bool {
 	covers := func(want string) bool {
-		p, ok := template(want, wild, r.ctx, variables)
+		if !strings.Contains(want, "${") {
+			return wild(want).matchesARN(r.req.Resource)
+		}
+		p, ok := template(want, wild, r.context(), variables)
 		return ok && p.matchesARN(r.req.Resource)
 	}
 	switch {
@@ -118,7 +131,7 @@ func (r *reader) coversResource(s *Statement, side PolicyType, variables bool) b
 // over in a Deny.
 func (r *reader) firstFailing(s *Statement, variables bool) *Condition {
 	for i := range s.Condition {
-		holds, known := s.Condition[i].holds(r.ctx, variables)
+		holds, known := s.Condition[i].holds(r.context(), variables)
 		if holds || !known && s.Effect == Deny {
 			continue
 		}

@@ -32,6 +32,7 @@ type Kernel struct {
 	baton    chan struct{} // a process hands control back to Run through it
 	stopped  bool
 	live     int
+	idle     []chan func() // goroutines that wait for a process to run
 	parked   map[*parking]struct{}
 	events   uint64
 	panicked any
@@ -90,17 +91,54 @@ func (k *Kernel) schedule(t time.Time, run func()) (cancel func()) {
 
 func (k *Kernel) start(fn func()) {
 	k.live++
-	go func() {
-		defer func() {
-			if r := recover(); r != nil && k.panicked == nil {
-				k.panicked = r
-			}
+	if n := len(k.idle); n > 0 {
+		w := k.idle[n-1]
+		k.idle = k.idle[:n-1]
+		w <- fn
+	} else {
+		w := make(chan func())
+		go k.work(w)
+		w <- fn
+	}
+	<-k.baton
+}
+
+// work is a goroutine that runs one process after the other: one that has run
+// before has its stack grown already, and the SDK's stacks are deep. It ends
+// when Run does.
+func (k *Kernel) work(w chan func()) {
+	busy := false
+	defer func() {
+		if busy { // the process has ended its goroutine: runtime.Goexit, t.FailNow
 			k.live--
 			k.baton <- struct{}{}
-		}()
-		fn()
+		}
 	}()
-	<-k.baton
+	for fn := range w {
+		busy = true
+		k.process(fn)
+		busy = false
+		k.live--
+		k.idle = append(k.idle, w)
+		k.baton <- struct{}{}
+	}
+}
+
+func (k *Kernel) process(fn func()) {
+	defer func() {
+		if r := recover(); r != nil && k.panicked == nil {
+			k.panicked = r
+		}
+	}()
+	fn()
+}
+
+// dismiss ends the goroutines that have nothing to run.
+func (k *Kernel) dismiss() {
+	for _, w := range k.idle {
+		close(w)
+	}
+	k.idle = nil
 }
 
 // parking is one suspended process.
@@ -176,6 +214,7 @@ func (k *Kernel) Sleep(ctx context.Context, d time.Duration) error {
 // empty, or limit has passed on the simulated clock. Only processes that are
 // parked on a Gate may be left when the queue is empty; Idle tells.
 func (k *Kernel) Run(done func() bool, limit time.Time) error {
+	defer k.dismiss()
 	for k.queue.Len() > 0 {
 		if done != nil && done() {
 			return nil
@@ -208,6 +247,7 @@ func (k *Kernel) Run(done func() bool, limit time.Time) error {
 func (k *Kernel) Stop() {
 	k.stopped = true
 	k.queue = nil
+	defer k.dismiss()
 	for rounds := 0; k.live > 0 && rounds < 1_000_000; rounds++ {
 		all := slices.Collect(maps.Keys(k.parked))
 		sortParked(all)

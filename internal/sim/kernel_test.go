@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"testing"
 	"time"
 
@@ -121,6 +122,33 @@ func TestAPanicInAProcessReachesRun(t *testing.T) {
 		}
 	}()
 	_ = k.Run(nil, time.Time{})
+}
+
+// A process may end its goroutine, as t.FailNow does; the others go on, and no
+// goroutine is left when Run has returned.
+func TestGoroutinesEnd(t *testing.T) {
+	before := runtime.NumGoroutine()
+	k := New(epoch)
+	ran := 0
+	for i := range 100 {
+		k.After(time.Duration(i%10)*time.Second, func() {
+			ran++
+			_ = k.Sleep(context.Background(), time.Second)
+			if i%3 == 0 {
+				runtime.Goexit()
+			}
+		})
+	}
+	if err := k.Run(nil, time.Time{}); err != nil || ran != 100 {
+		t.Fatalf("%d ran: %v", ran, err)
+	}
+	for range 1000 {
+		if runtime.NumGoroutine() <= before {
+			return
+		}
+		runtime.Gosched()
+	}
+	t.Errorf("%d goroutines, %d before", runtime.NumGoroutine(), before)
 }
 
 func BenchmarkSleep(b *testing.B) {
