@@ -78,6 +78,7 @@ type account struct {
 	securityGroups map[string]*SecurityGroup
 	subnets        map[string]Subnet
 	quotas         map[string]int64
+	proxies        map[string]*proxy
 	copying        int
 }
 
@@ -88,6 +89,7 @@ func (s *Service) account(id string) *account {
 			id: id, clusters: map[string]*cluster{}, instances: map[string]*instance{}, snapshots: map[string]*snapshot{},
 			subnetGroups: map[string]*SubnetGroup{}, clusterGroups: map[string]*ParameterGroup{}, instanceGroups: map[string]*ParameterGroup{},
 			securityGroups: map[string]*SecurityGroup{}, subnets: map[string]Subnet{}, quotas: defaultQuotas(),
+			proxies: map[string]*proxy{},
 		}
 		s.accounts[id] = a
 	}
