@@ -189,10 +189,11 @@ func (s *Service) Serving(account, clusterName, name string) []Task {
 	return out
 }
 
-// Rolling tells whether ECS still works on a deployment of a service.
+// Rolling tells whether ECS still works on a deployment of a service. One that
+// the circuit breaker has ended, and after which nothing moves, is not worked on.
 func (s *Service) Rolling(account, clusterName, name string) bool {
 	_, sv := s.find(account, clusterName, name)
-	return sv != nil && (len(sv.deployments) > 1 || sv.primary().state == inProgress)
+	return sv != nil && (sv.primary().state == inProgress || slices.ContainsFunc(sv.tasks, func(t *task) bool { return t.draining || t.status == pending }))
 }
 
 // SetHealthy changes the health check of a service's new tasks.

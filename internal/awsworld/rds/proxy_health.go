@@ -142,11 +142,16 @@ func (s *Service) readSecrets(p *proxy) {
 	if fresh(s, p.knownAt) {
 		return
 	}
-	p.known, p.unreadable, p.knownAt = map[string]login{}, "", s.w.Now()
+	// Reading takes simulated time, in which others see what was known before.
+	known, unreadable := s.secretsOf(p)
+	p.known, p.unreadable, p.knownAt = known, unreadable, s.w.Now()
+}
+
+func (s *Service) secretsOf(p *proxy) (known map[string]login, unreadable string) {
+	known = map[string]login{}
 	caller, err := s.w.AssumeAsService("rds.amazonaws.com", p.RoleARN, "RDS-Proxy-"+p.Name, s.proxyARN(p))
 	if err != nil {
-		p.unreadable = err.Error()
-		return
+		return known, err.Error()
 	}
 	var why []string
 	for _, arn := range p.Secrets {
@@ -161,7 +166,7 @@ func (s *Service) readSecrets(p *proxy) {
 			why = append(why, "secret "+arn+" is not a JSON object with username and password")
 			continue
 		}
-		p.known[v.Username] = login{v.Username, v.Password}
+		known[v.Username] = login{v.Username, v.Password}
 	}
-	p.unreadable = strings.Join(why, "; ")
+	return known, strings.Join(why, "; ")
 }

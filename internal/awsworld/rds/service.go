@@ -46,6 +46,9 @@ type Service struct {
 	Databases Databases
 	// Emit sends an event to an account's default bus; nil sends none.
 	Emit func(account, source, detailType string, resources []string, detail map[string]any)
+	// Names follows aliases (CNAME records) of a host as a VPC sees them; nil
+	// leaves every name as it is.
+	Names func(vpc, host string) string
 	// Broken is told when Databases fails; nil panics, because a rehearsal whose
 	// databases fail proves nothing.
 	Broken func(error)
