@@ -17,7 +17,7 @@ import (
 )
 
 func TestAQuietDayIsCheapAndWithoutOutage(t *testing.T) {
-	inWorld(t, func(w *world) {
+	onMySQL(t, func(w *world) {
 		w.sleep(2 * time.Hour)
 		r := w.app.Report()
 		if r.Failed != 0 || r.LongestOutage != 0 || r.Probes < 400 || r.Probes > 600 {
@@ -35,7 +35,7 @@ func TestAQuietDayIsCheapAndWithoutOutage(t *testing.T) {
 // A pair of proxies: the new one is ready before anything moves, then the tasks
 // are rolled.
 func TestThePairLaneHasNoOutage(t *testing.T) {
-	inWorld(t, func(w *world) {
+	onMySQL(t, func(w *world) {
 		w.register("new", "new")
 		w.settle()
 		defer w.app.Watch()()
@@ -77,7 +77,7 @@ func TestTheSingleLaneTellsOursFromAWS(t *testing.T) {
 // While no target is there, a call waits in simulated time, and one that is
 // served in the end has waited.
 func TestACallThatWaitsIsAnOutage(t *testing.T) {
-	inWorld(t, func(w *world) {
+	onMySQL(t, func(w *world) {
 		c := w.config()
 		c.Timeout = 10 * time.Minute
 		patient := stagingapp.New(c)
@@ -98,7 +98,7 @@ func TestACallThatWaitsIsAnOutage(t *testing.T) {
 }
 
 func TestTheHealthCheckStopsABadDeployment(t *testing.T) {
-	inWorld(t, func(w *world) {
+	onMySQL(t, func(w *world) {
 		w.point(w.endpoint("old"), "carts-gone")
 		id := w.roll()
 		for range 100 {
@@ -116,7 +116,7 @@ func TestTheHealthCheckStopsABadDeployment(t *testing.T) {
 }
 
 func TestATableThatIsGoneFailsUntilItIsBack(t *testing.T) {
-	inWorld(t, func(w *world) {
+	onMySQL(t, func(w *world) {
 		c := w.config()
 		c.Tasks = stagingapp.Task(map[string]string{"HOST": w.endpoint("old"), "TABLE": "carts-none", "SECRET": `{"username":"admin","password":"` + password + `"}`})
 		app := stagingapp.New(c)

@@ -121,9 +121,19 @@ func (w *world) ok(err error) {
 
 func (w *world) sleep(d time.Duration) { _ = w.W.Kernel.Sleep(ctx, d) }
 
-// inWorld runs a test in a world of each engine.
+// inWorld runs a test in a world of each engine, onMySQL of one where the engine
+// does not matter.
 func inWorld(t *testing.T, test func(w *world)) {
-	for engine, port := range map[string]int{rds.AuroraMySQL: 3306, rds.AuroraPostgreSQL: 5432} {
+	inWorlds(t, map[string]int{rds.AuroraMySQL: 3306, rds.AuroraPostgreSQL: 5432}, test)
+}
+
+func onMySQL(t *testing.T, test func(w *world)) {
+	inWorlds(t, map[string]int{rds.AuroraMySQL: 3306}, test)
+}
+
+func inWorlds(t *testing.T, engines map[string]int, test func(w *world)) {
+	t.Helper()
+	for engine, port := range engines {
 		t.Run(engine, func(t *testing.T) {
 			f := worldtest.New(t)
 			keys := kms.New(f.W)
