@@ -124,16 +124,25 @@ func (g Ground) WithApplication(c config.Config, target string, s Serving) (Grou
 	if s.CNAME {
 		d.app.Zone = Zone{"Z" + strings.ToUpper(hash("zone of " + target)[:20]), target + ".internal", t.Network.VPC}
 	}
+	var all Generation
 	for _, cl := range g.Clusters {
+		if !selected(c.DataSet.Clusters, cl.ID, cl.Tags) {
+			continue
+		}
 		if err := d.cluster(cl); err != nil {
 			return g, err
 		}
+		all.Clusters = append(all.Clusters, cl.ID)
 	}
 	for _, table := range g.Tables {
-		d.table(table.Name)
+		if selected(c.DataSet.Tables, table.Name, table.Tags) {
+			d.table(table.Name)
+			all.Tables = append(all.Tables, table.Name)
+		}
 	}
 	for _, id := range append([]string{s.RefreshID}, s.Others...) {
-		d.app.Generations = append(d.app.Generations, d.generation(g, id))
+		all.RefreshID = id
+		d.app.Generations = append(d.app.Generations, all)
 	}
 	a.Application = d.app
 	return g, g.validate()
@@ -148,15 +157,9 @@ type deriver struct {
 
 func (d deriver) proxyGroup() string { return "sg-" + hash("proxies of " + d.t.Name)[:17] }
 
-func (d deriver) generation(g Ground, id string) Generation {
-	out := Generation{RefreshID: id}
-	for _, cl := range g.Clusters {
-		out.Clusters = append(out.Clusters, cl.ID)
-	}
-	for _, t := range g.Tables {
-		out.Tables = append(out.Tables, t.Name)
-	}
-	return out
+// selected says whether something is in the data set.
+func selected(by []config.Selector, name string, tags map[string]string) bool {
+	return slices.ContainsFunc(by, func(s config.Selector) bool { return s.Matches(name, tags) })
 }
 
 // cluster makes the pointers to one cluster, used by its first login.

@@ -3,7 +3,6 @@ package rehearsal
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -255,30 +254,28 @@ func (s *stage) fillGenerations(ctx context.Context) error {
 	return nil
 }
 
-func (s *stage) fillGeneration(ctx context.Context, t config.Target, refreshID string, c ground.Cluster) (err error) {
+// fillGeneration works as the target's master user on what a refresh would have
+// left there: the data set's data, and the target's own users.
+func (s *stage) fillGeneration(ctx context.Context, t config.Target, refreshID string, c ground.Cluster) error {
 	set, err := t.ClusterSettings(c.ID)
 	if err != nil {
 		return err
 	}
-	var users []ground.User
+	master, err := s.loginOf(t.Account, set.MasterSecret)
+	if err != nil {
+		return err
+	}
+	c.Master, c.Users, c.SQL = ground.User{Name: master.Username, Password: master.Password}, nil, nil
 	for _, l := range set.Logins {
 		own, err := s.loginOf(t.Account, l.Secret)
 		if err != nil {
 			return err
 		}
-		users = append(users, ground.User{Name: l.User, Password: own.Password})
+		c.Users = append(c.Users, ground.User{Name: l.User, Password: own.Password})
 	}
 	server, err := s.databases.server(t.Account + "/" + names.RestoredCluster(c.ID, refreshID))
 	if err != nil {
 		return err
 	}
-	db, err := server.Superuser(ctx, "")
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, db.Close()) }()
-	if err := sampleShop(ctx, db); err != nil {
-		return err
-	}
-	return createUsers(ctx, db, server.Engine(), users, true)
+	return s.fillOne(ctx, server, c)
 }

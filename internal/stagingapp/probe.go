@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -15,10 +16,18 @@ import (
 	"github.com/dbferry/dbferry/internal/dbconn"
 )
 
-// pool is the connection that a task keeps to one database.
+// pool is the connection that a task keeps to one database. It is held, not
+// taken from database/sql's pool for every call: pgx pings a pooled connection
+// after a second of real time, which would make two runs differ.
 type pool struct {
 	task string
 	db   *sql.DB
+	conn *sql.Conn
+}
+
+func (p *pool) close() {
+	p.conn.Close()
+	p.db.Close()
 }
 
 func poolKey(t ecs.Task, d Database) string { return t.ID + "/" + d.Name }
@@ -28,30 +37,36 @@ func poolKey(t ecs.Task, d Database) string { return t.ID + "/" + d.Name }
 func (a *App) query(ctx context.Context, t ecs.Task, d Database) error {
 	key := poolKey(t, d)
 	if a.pools[key] == nil {
-		db, err := a.open(ctx, t, d)
+		p, err := a.open(ctx, t, d)
 		if err != nil {
 			return err
 		}
-		a.pools[key] = &pool{t.ID, db}
+		a.pools[key] = p
 	}
-	var answer sql.RawBytes
-	rows, err := a.pools[key].db.QueryContext(ctx, d.Query)
-	if err == nil {
-		defer rows.Close()
-		for rows.Next() && err == nil {
-			err = rows.Scan(&answer)
-		}
-		if err == nil {
-			err = rows.Err()
-		}
-	}
+	err := answer(ctx, a.pools[key].conn, d.Query)
 	if err != nil {
 		a.forget(key)
 	}
 	return err
 }
 
-func (a *App) open(ctx context.Context, t ecs.Task, d Database) (*sql.DB, error) {
+// answer reads all that a query answers.
+func answer(ctx context.Context, conn *sql.Conn, query string) error {
+	rows, err := conn.QueryContext(ctx, query)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var value sql.RawBytes
+		if err := rows.Scan(&value); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+func (a *App) open(ctx context.Context, t ecs.Task, d Database) (*pool, error) {
 	host, err := value(t, d.Host, d.HostVar)
 	if err != nil {
 		return nil, err
@@ -64,7 +79,15 @@ func (a *App) open(ctx context.Context, t ecs.Task, d Database) (*sql.DB, error)
 	if json.Unmarshal([]byte(secret), &login) != nil {
 		return nil, fmt.Errorf("variable %s is not a secret with username and password", d.SecretVar)
 	}
-	return dbconn.Open(ctx, a.Dialer, dbconn.Login{Engine: d.Engine, Host: host, Port: d.Port, User: login.Username, Password: login.Password})
+	db, err := dbconn.Open(ctx, a.Dialer, dbconn.Login{Engine: d.Engine, Host: host, Port: d.Port, User: login.Username, Password: login.Password})
+	if err != nil {
+		return nil, err
+	}
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return &pool{t.ID, db, conn}, nil
 }
 
 // value is the literal, or what a variable of the task holds.
@@ -83,7 +106,7 @@ func value(t ecs.Task, literal, variable string) (string, error) {
 func (a *App) forget(key string) {
 	if p := a.pools[key]; p != nil {
 		delete(a.pools, key)
-		p.db.Close()
+		p.close()
 	}
 }
 
