@@ -101,6 +101,7 @@ func (v *ProxyVisit) Borrow() (hostport string, err error) {
 			if v.s.Databases == nil {
 				return "", ErrNoRows
 			}
+			v.s.loggedIn(t.cluster)
 			return v.s.Databases.Addr(v.ctx, t.cluster.dbKey())
 		}
 		if !v.s.w.Now().Before(until) {
