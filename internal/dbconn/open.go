@@ -3,6 +3,7 @@ package dbconn
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"net"
@@ -38,7 +39,8 @@ func (l Login) String() string { return fmt.Sprintf("%s@%s:%d", l.User, l.Host, 
 // GoString hides it from %#v as well.
 func (l Login) GoString() string { return l.String() }
 
-// Open logs in and proves the session with a ping; close what it returns.
+// Open logs in and proves the session with a query, which behind RDS Proxy is
+// the first thing that needs the database; close what it returns.
 func Open(ctx context.Context, d Dialer, l Login) (*sql.DB, error) {
 	var db *sql.DB
 	var err error
@@ -54,7 +56,9 @@ func Open(ctx context.Context, d Dialer, l Login) (*sql.DB, error) {
 		return nil, redact(err, l.Password)
 	}
 	db.SetMaxOpenConns(1)
-	if err := db.PingContext(ctx); err != nil {
+	// Not a ping: pgx answers every failure of one with "bad connection".
+	var one int
+	if err := db.QueryRowContext(ctx, "SELECT 1").Scan(&one); err != nil {
 		db.Close()
 		return nil, redact(err, l.Password)
 	}
@@ -73,7 +77,7 @@ func openMySQL(d Dialer, l Login) (*sql.DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	return sql.OpenDB(c), nil
+	return sql.OpenDB(connector{c}), nil
 }
 
 func openPostgres(d Dialer, l Login) (*sql.DB, error) {
@@ -89,8 +93,22 @@ func openPostgres(d Dialer, l Login) (*sql.DB, error) {
 	cfg.TLSConfig, cfg.Fallbacks = d.TLS(l.Host), nil
 	cfg.LookupFunc = func(_ context.Context, host string) ([]string, error) { return []string{host}, nil }
 	cfg.DialFunc = func(ctx context.Context, _, _ string) (net.Conn, error) { return d.Dial(ctx, l.Host, l.Port) }
-	return stdlib.OpenDB(*cfg), nil
+	return sql.OpenDB(connector{stdlib.GetConnector(*cfg)}), nil
 }
+
+// connector marks the context of a login. pgx also dials by itself, from a
+// goroutine of its own, to cancel what a broken connection may have left.
+type connector struct{ driver.Connector }
+
+type connecting struct{}
+
+func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
+	return c.Connector.Connect(context.WithValue(ctx, connecting{}, true))
+}
+
+// Connecting says that a Dial belongs to a login of the caller's own goroutine.
+// A Dialer that works on a simulated clock must refuse all others.
+func Connecting(ctx context.Context) bool { return ctx.Value(connecting{}) != nil }
 
 // IsAuth asks whether the server refused the user or the password.
 func IsAuth(err error) bool {

@@ -57,6 +57,9 @@ type Account struct {
 	ServiceControlPolicies []json.RawMessage `json:"serviceControlPolicies,omitempty"` // that bind the account
 	// Clusters that exist already, for their network; they have no data.
 	Clusters []ServingCluster `json:"clusters,omitempty"`
+
+	// Application is what serves in a target before; nil for nothing.
+	Application *Application `json:"application,omitempty"`
 }
 
 // Role is a role that a service may assume; it has no permissions here.

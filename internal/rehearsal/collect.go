@@ -49,6 +49,7 @@ func (s *stage) collect(ctx context.Context, t config.Target, o Outcome) (*Resul
 	r.CriticalPath = criticalPath(r.Waits)
 	r.Border = s.border(t, o)
 	r.Denials = s.denials(o)
+	r.App = s.appReport(t)
 	r.Permissions = s.permissions()
 	for _, l := range s.w.Secrets.Leaks() {
 		r.SecretsLeaked = append(r.SecretsLeaked, l.Secret+", "+l.Where)

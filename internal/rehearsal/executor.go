@@ -12,9 +12,9 @@ import (
 	"github.com/dbferry/dbferry/internal/awsworld"
 	"github.com/dbferry/dbferry/internal/awsworld/lambda"
 	"github.com/dbferry/dbferry/internal/awsworld/rds"
-	"github.com/dbferry/dbferry/internal/dbconn"
 	"github.com/dbferry/dbferry/internal/lambdafn"
 	"github.com/dbferry/dbferry/internal/refresh"
+	"github.com/dbferry/dbferry/internal/simnet"
 )
 
 // execute runs a deployed function: the same constructor and the same edge as
@@ -100,15 +100,9 @@ type dialer struct {
 	from rds.NetworkPlace
 }
 
-// Dial connects. The connection inside the machine has nothing to do with the
-// simulated deadline.
+// Dial connects, asking for names anew.
 func (d dialer) Dial(ctx context.Context, host string, port int) (net.Conn, error) {
-	addr, err := d.rds.Dial(ctx, d.from, host, port)
-	if err != nil {
-		return nil, err
-	}
-	nd := net.Dialer{Timeout: dbconn.Timeout}
-	return nd.DialContext(context.WithoutCancel(ctx), "tcp", addr)
+	return simnet.Dialer{RDS: d.rds, From: d.from}.Dial(ctx, host, port)
 }
 
 // TLS is nil: the connection stays inside the machine.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/dbferry/dbferry/internal/check"
+	"github.com/dbferry/dbferry/internal/stagingapp"
 )
 
 // Result is how a rehearsal ended, and everything that a report needs.
@@ -24,6 +25,8 @@ type Result struct {
 	Border      []Crossing
 	Denials     []Denial
 	Preflight   check.Report // what check-ground found, and what the target's ready.json says beside its problems
+
+	App *stagingapp.Report // what the target's application noticed; nil when its ground has none
 
 	CriticalPath time.Duration // of the AWS jobs alone
 	Duration     time.Duration // simulated, from the start to the last end

@@ -66,7 +66,7 @@ func Open(ctx context.Context, sc Scenario) (*Rehearsal, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, step := range []func() error{s.setScene, s.deploy, func() error { return s.fill(ctx) }} {
+	for _, step := range []func() error{s.setScene, s.setApplications, s.deploy, func() error { return s.fill(ctx) }, func() error { return s.fillGenerations(ctx) }} {
 		if err := step(); err != nil {
 			return nil, errors.Join(err, s.close())
 		}
@@ -89,7 +89,10 @@ func (r *Rehearsal) Play(ctx context.Context, script func(*Operator) error) erro
 	limit := r.w.Now().Add(playLimit)
 	r.scheduler.Start(limit)
 	r.w.Kernel.Go(func() {
-		failed = script(&Operator{s: r.stage, ctx: context.Background()})
+		if failed = r.startApps(); failed == nil {
+			failed = script(&Operator{s: r.stage, ctx: context.Background()})
+		}
+		r.stopApps()
 		r.stopWriters()
 		finished = true
 	})

@@ -133,7 +133,7 @@ func (s *stage) putCluster(c ground.Cluster) error {
 func (s *stage) putTable(t ground.Table) error {
 	account := s.config.Production.Account
 	spec := dynamodb.TableSpec{
-		Name: t.Name, Hash: dynamodb.Attribute{Name: "id", Type: types.ScalarAttributeTypeS}, TTLAttribute: t.TTLAttribute, PointInTime: t.PointInTime, Tags: t.Tags,
+		Name: t.Name, Hash: cartKey, TTLAttribute: t.TTLAttribute, PointInTime: t.PointInTime, Tags: t.Tags,
 	}
 	applyTable(&spec, t.Settings)
 	if t.KeyLost {
@@ -144,13 +144,18 @@ func (s *stage) putTable(t ground.Table) error {
 		spec.KeyARN, spec.KeyLostAt = key, s.w.Now()
 	}
 	for i := range t.Items {
-		spec.Items = append(spec.Items, cart(fmt.Sprintf("cart-%05d", i+1), i))
+		spec.Items = append(spec.Items, cart(cartID(i), i))
 	}
 	if err := s.dynamodb.PutTable(account, spec); err != nil {
 		return err
 	}
 	return s.putBeside(account, "table/"+t.Name, "AWS/DynamoDB", t.Settings.Scaling, t.Settings.Alarms)
 }
+
+// cartKey is the key of the sample's tables, cartID the one of their n-th item.
+var cartKey = dynamodb.Attribute{Name: "id", Type: types.ScalarAttributeTypeS}
+
+func cartID(n int) string { return fmt.Sprintf("cart-%05d", n+1) }
 
 // cart is one item, with attributes of several types.
 func cart(id string, n int) dynamodb.Item {

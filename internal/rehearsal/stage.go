@@ -12,18 +12,21 @@ import (
 	"github.com/dbferry/dbferry/internal/awsworld/backup"
 	"github.com/dbferry/dbferry/internal/awsworld/cloudwatch"
 	"github.com/dbferry/dbferry/internal/awsworld/dynamodb"
+	"github.com/dbferry/dbferry/internal/awsworld/ecs"
 	"github.com/dbferry/dbferry/internal/awsworld/events"
 	"github.com/dbferry/dbferry/internal/awsworld/iamapi"
 	"github.com/dbferry/dbferry/internal/awsworld/kms"
 	"github.com/dbferry/dbferry/internal/awsworld/lambda"
 	"github.com/dbferry/dbferry/internal/awsworld/organizations"
 	"github.com/dbferry/dbferry/internal/awsworld/rds"
+	"github.com/dbferry/dbferry/internal/awsworld/route53"
 	"github.com/dbferry/dbferry/internal/awsworld/s3"
 	"github.com/dbferry/dbferry/internal/awsworld/scheduler"
 	"github.com/dbferry/dbferry/internal/awsworld/secretsmanager"
 	"github.com/dbferry/dbferry/internal/awsworld/service"
 	awssns "github.com/dbferry/dbferry/internal/awsworld/sns"
 	"github.com/dbferry/dbferry/internal/awsworld/sqs"
+	"github.com/dbferry/dbferry/internal/awsworld/ssm"
 	"github.com/dbferry/dbferry/internal/awsworld/states"
 	"github.com/dbferry/dbferry/internal/awsworld/sts"
 	"github.com/dbferry/dbferry/internal/config"
@@ -31,6 +34,7 @@ import (
 	"github.com/dbferry/dbferry/internal/jsonata"
 	"github.com/dbferry/dbferry/internal/sim"
 	"github.com/dbferry/dbferry/internal/sqlserver"
+	"github.com/dbferry/dbferry/internal/stagingapp"
 	"github.com/dbferry/dbferry/internal/template"
 )
 
@@ -57,6 +61,9 @@ type stage struct {
 	states    *states.Service
 	events    *events.Service
 	scheduler *scheduler.Service
+	ssm       *ssm.Service
+	ecs       *ecs.Service
+	route53   *route53.Service
 
 	farm      *sqlserver.Farm
 	databases *databases
@@ -64,9 +71,10 @@ type stage struct {
 	loaded    map[string]bool   // clusters that hold a user's dump
 	writers   []*writer
 	hooks     []*hook
-	starts    int                       // names executions that the operator starts
-	warm      map[warmth][]*environment // idle functions
-	broken    error                     // what the rehearsal itself could not do
+	apps      map[string]*stagingapp.App // by target
+	starts    int                        // names executions that the operator starts
+	warm      map[warmth][]*environment  // idle functions
+	broken    error                      // what the rehearsal itself could not do
 }
 
 // newStage builds an empty world with services and servers.
@@ -79,7 +87,7 @@ func newStage(ctx context.Context, sc Scenario) (*stage, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &stage{scenario: sc, config: c, deployments: deployments, vpcs: map[string]string{}, loaded: map[string]bool{}, warm: map[warmth][]*environment{}}
+	s := &stage{scenario: sc, config: c, deployments: deployments, vpcs: map[string]string{}, loaded: map[string]bool{}, warm: map[warmth][]*environment{}, apps: map[string]*stagingapp.App{}}
 	if s.target, err = sc.target(c); err != nil {
 		return nil, err
 	}
@@ -134,6 +142,7 @@ func (s *stage) services(engine *jsonata.Engine) {
 	s.scaling = autoscaling.New(w, s.metrics, s.dynamodb, s.rds)
 	s.lambda, s.states = lambda.New(w), states.New(w, engine)
 	s.events, s.scheduler = events.New(w), scheduler.New(w)
+	s.ssm, s.ecs, s.route53 = ssm.New(w), ecs.New(w), route53.New(w)
 }
 
 // connect lets the services reach each other.
@@ -141,6 +150,7 @@ func (s *stage) connect() {
 	emit := s.events.Emit
 	s.s3.Emit, s.states.Emit, s.backup.Emit, s.rds.Emit = emit, emit, emit, emit
 	s.s3.Keys, s.sns.Keys, s.sqs.Keys, s.secrets.Keys = s.kms, s.kms, s.kms, s.kms
+	s.ecs.Emit, s.ssm.Keys = emit, s.kms
 	s.rds.Databases = s.databases
 	s.rds.Broken = func(err error) {
 		if s.broken == nil {

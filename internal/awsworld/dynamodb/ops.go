@@ -97,7 +97,7 @@ func (s *Service) itemOps() []awsworld.Op {
 		row("PutItem", s.putItem, on(s, func(in *dynamodb.PutItemInput) *string { return in.TableName }), noExpressions),
 		row("GetItem", s.getItem, on(s, func(in *dynamodb.GetItemInput) *string { return in.TableName }), noExpressions),
 		row("Scan", s.scan, on(s, func(in *dynamodb.ScanInput) *string { return in.TableName }), noExpressions),
-		batch,
+		batch, s.queryOp(),
 	}
 }
 

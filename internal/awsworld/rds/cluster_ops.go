@@ -123,6 +123,7 @@ func (s *Service) drop(cl *cluster) {
 		s.later(cl, s.Timing.DeleteCluster.draw(s.w), func() { s.drop(cl) })
 		return
 	}
+	s.clusterGone(cl)
 	delete(cl.account.clusters, cl.ID)
 	s.release(cl.encryption)
 	s.emit(cl.account.id, cl.arn, clusterDeleted)

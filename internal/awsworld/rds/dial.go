@@ -54,6 +54,15 @@ func (s *Service) loggedIn(c *cluster) {
 	}
 }
 
+// ClusterEndpoint is the host name of a cluster's writer.
+func (s *Service) ClusterEndpoint(account, id string) (host string, ok bool) {
+	c := s.account(account).clusters[strings.ToLower(id)]
+	if c == nil {
+		return "", false
+	}
+	return s.endpoint(c), true
+}
+
 // behind is the cluster that a host name leads to; nil when the name does not
 // resolve.
 func (s *Service) behind(host string) *cluster {

@@ -23,8 +23,8 @@ func (s *Service) emit(account, arn string, e event) {
 		return
 	}
 	parts := strings.SplitN(arn, ":", 7)
-	kind, detailType := map[string]string{"cluster": "CLUSTER", "db": "DB_INSTANCE", "cluster-snapshot": "CLUSTER_SNAPSHOT"}[parts[5]],
-		map[string]string{"cluster": "RDS DB Cluster Event", "db": "RDS DB Instance Event", "cluster-snapshot": "RDS DB Cluster Snapshot Event"}[parts[5]]
+	kind, detailType := map[string]string{"cluster": "CLUSTER", "db": "DB_INSTANCE", "cluster-snapshot": "CLUSTER_SNAPSHOT", "db-proxy": "DB_PROXY"}[parts[5]],
+		map[string]string{"cluster": "RDS DB Cluster Event", "db": "RDS DB Instance Event", "cluster-snapshot": "RDS DB Cluster Snapshot Event", "db-proxy": "RDS DB Proxy Event"}[parts[5]]
 	s.Emit(account, "aws.rds", detailType, []string{arn}, map[string]any{
 		"EventCategories": []any{e.category}, "SourceType": kind, "SourceArn": arn,
 		"Date": s.w.Now().Format("2006-01-02T15:04:05.000Z"), "Message": e.message,

@@ -114,6 +114,7 @@ func (s *Service) instanceReady(i *instance) {
 // serving member takes over.
 func (s *Service) remove(i *instance) {
 	c := i.cluster()
+	s.untracked(c, i)
 	delete(i.account.instances, i.ID)
 	c.members = slices.DeleteFunc(c.members, func(id string) bool { return id == i.ID })
 	s.failOver(c)

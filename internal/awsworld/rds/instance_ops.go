@@ -121,6 +121,7 @@ func (s *Service) build(i *instance) {
 	}
 	s.laterInstance(i, s.Timing.CreateInstance.draw(s.w), func() {
 		s.emit(i.account.id, i.arn, instanceCreated)
+		s.tracked(i)
 		if i.MonitoringInterval == 0 {
 			done()
 			return

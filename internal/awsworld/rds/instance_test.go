@@ -337,7 +337,7 @@ func TestTags(t *testing.T) {
 
 func TestServiceIDsFit(t *testing.T) {
 	inWorld(t, func(f fixture) {
-		_, err := f.client(prod).DescribeDBProxies(ctx, &sdk.DescribeDBProxiesInput{})
+		_, err := f.client(prod).DescribeGlobalClusters(ctx, &sdk.DescribeGlobalClustersInput{})
 		var un *awsworld.Unsimulated
 		if !errors.As(err, &un) || un.Service != "RDS" {
 			t.Errorf("an operation that is not simulated: %v", err)

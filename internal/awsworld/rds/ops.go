@@ -1,6 +1,8 @@
 package rds
 
 import (
+	"slices"
+
 	"github.com/aws/aws-sdk-go-v2/service/rds"
 	"github.com/aws/aws-sdk-go-v2/service/rds/types"
 
@@ -27,7 +29,7 @@ func withTags[In any](op awsworld.Op, tags func(*In) []types.Tag) awsworld.Op {
 }
 
 func (s *Service) ops() []awsworld.Op {
-	return append(append(s.clusterOps(), s.snapshotOps()...), s.lookOps()...)
+	return slices.Concat(s.clusterOps(), s.snapshotOps(), s.lookOps(), s.proxyOps())
 }
 
 func (s *Service) clusterOps() []awsworld.Op {

@@ -46,6 +46,9 @@ type Service struct {
 	Databases Databases
 	// Emit sends an event to an account's default bus; nil sends none.
 	Emit func(account, source, detailType string, resources []string, detail map[string]any)
+	// Names follows aliases (CNAME records) of a host as a VPC sees them; nil
+	// leaves every name as it is.
+	Names func(vpc, host string) string
 	// Broken is told when Databases fails; nil panics, because a rehearsal whose
 	// databases fail proves nothing.
 	Broken func(error)
@@ -78,6 +81,7 @@ type account struct {
 	securityGroups map[string]*SecurityGroup
 	subnets        map[string]Subnet
 	quotas         map[string]int64
+	proxies        map[string]*proxy
 	copying        int
 }
 
@@ -88,6 +92,7 @@ func (s *Service) account(id string) *account {
 			id: id, clusters: map[string]*cluster{}, instances: map[string]*instance{}, snapshots: map[string]*snapshot{},
 			subnetGroups: map[string]*SubnetGroup{}, clusterGroups: map[string]*ParameterGroup{}, instanceGroups: map[string]*ParameterGroup{},
 			securityGroups: map[string]*SecurityGroup{}, subnets: map[string]Subnet{}, quotas: defaultQuotas(),
+			proxies: map[string]*proxy{},
 		}
 		s.accounts[id] = a
 	}

@@ -34,6 +34,8 @@ type Timing struct {
 	PasswordDelay Range // the cluster still reads available after a new password
 	PasswordReset Range // resetting-master-credentials; the old password is valid until its end
 	DialTimeout   time.Duration
+
+	Proxy ProxyTiming
 }
 
 // DefaultTiming makes 100 GB take about 10 minutes to back up, 45 to copy and
@@ -55,6 +57,8 @@ func DefaultTiming() Timing {
 		PasswordDelay: Range{5 * time.Second, 30 * time.Second},
 		PasswordReset: Range{30 * time.Second, 90 * time.Second},
 		DialTimeout:   5 * time.Second,
+
+		Proxy: defaultProxyTiming(),
 	}
 }
 

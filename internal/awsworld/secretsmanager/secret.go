@@ -89,6 +89,15 @@ func (s *Service) PutSecret(account string, spec SecretSpec) (string, error) {
 	return x.arn, nil
 }
 
+// ARN is the ARN of a secret.
+func (s *Service) ARN(account, name string) (string, bool) {
+	x := s.secrets[account+"/"+name]
+	if x == nil {
+		return "", false
+	}
+	return x.arn, true
+}
+
 // Value is the current value, for tests and the ground.
 func (s *Service) Value(account, name string) (string, bool) {
 	x := s.secrets[account+"/"+name]
