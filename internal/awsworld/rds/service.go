@@ -36,6 +36,7 @@ type Databases interface {
 	DeleteImage(ctx context.Context, image string) error
 	// Addr is where the database listens, as host:port.
 	Addr(ctx context.Context, key string) (hostport string, err error)
+	Replicas
 }
 
 // Service is RDS in all accounts of one world.
@@ -49,6 +50,8 @@ type Service struct {
 	// Broken is told when Databases fails; nil panics, because a rehearsal whose
 	// databases fail proves nothing.
 	Broken func(error)
+	// Proxies is RDS Proxy as far as Blue/Green deployments ask it; nil for none.
+	Proxies Proxies
 
 	w        *awsworld.World
 	kms      *kms.Service
@@ -57,6 +60,8 @@ type Service struct {
 	// withdrawn are instance classes that are offered no more.
 	withdrawn []string
 	upgrades  map[string]string // of versions whose support has ended, on restore
+	stale     []staleName
+	outages   []Outage
 }
 
 // New registers the operations of RDS.
@@ -79,6 +84,7 @@ type account struct {
 	subnets        map[string]Subnet
 	quotas         map[string]int64
 	copying        int
+	migration
 }
 
 func (s *Service) account(id string) *account {

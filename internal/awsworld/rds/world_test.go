@@ -40,6 +40,7 @@ var ctx = context.Background()
 type rows struct {
 	live, images map[string]content
 	deleted      []string
+	replication
 }
 
 type content struct {
@@ -47,7 +48,9 @@ type content struct {
 	user, password string
 }
 
-func newRows() *rows { return &rows{live: map[string]content{}, images: map[string]content{}} }
+func newRows() *rows {
+	return &rows{live: map[string]content{}, images: map[string]content{}, replication: newReplication()}
+}
 
 func (r *rows) Create(_ context.Context, key, _, user, password string) error {
 	r.live[key] = content{user: user, password: password}
