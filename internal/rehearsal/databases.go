@@ -16,12 +16,14 @@ type databases struct {
 	servers map[string]*sqlserver.Server // by account/cluster
 	images  map[string]*sqlserver.Image
 	made    int
+
+	following map[string]*following // replicas, by account/cluster
 }
 
 var _ rds.Databases = (*databases)(nil)
 
 func newDatabases(farm *sqlserver.Farm) *databases {
-	return &databases{farm: farm, servers: map[string]*sqlserver.Server{}, images: map[string]*sqlserver.Image{}}
+	return &databases{farm: farm, servers: map[string]*sqlserver.Server{}, images: map[string]*sqlserver.Image{}, following: map[string]*following{}}
 }
 
 // engineOf translates RDS's engine.
@@ -114,6 +116,7 @@ func (d *databases) Delete(_ context.Context, key string) error {
 		return err
 	}
 	delete(d.servers, key)
+	delete(d.following, key)
 	return s.Remove()
 }
 

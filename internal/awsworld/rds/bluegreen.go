@@ -142,6 +142,14 @@ func (m *member) shows() string {
 	return m.status
 }
 
+// turn gives the deployment another status and tells who watches.
+func (s *Service) turn(d *deployment, status string) {
+	d.status = status
+	if s.Turned != nil {
+		s.Turned(d.account.id, d.blue.ID, status)
+	}
+}
+
 func (d *deployment) mark(status string) {
 	for _, m := range d.members {
 		m.status = status

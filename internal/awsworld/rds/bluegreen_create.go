@@ -207,14 +207,15 @@ func (s *Service) provision(d *deployment) {
 			return
 		}
 		if problem != "" {
-			t.status, d.status, d.details = taskFailed, invalidDeployment, problem
+			t.status, d.details = taskFailed, problem
+			s.turn(d, invalidDeployment)
 			s.emit(d.account.id, d.arn, event{"RDS-EVENT-0245", "failure", "Creation of blue/green deployment failed because " + problem + "."})
 			s.w.Waits.Finish(d.arn)
 			return
 		}
 		t.status = taskCompleted
 	}
-	d.status = deploymentReady
+	s.turn(d, deploymentReady)
 	d.mark(deploymentReady)
 	for _, m := range d.members {
 		m.shown = true
@@ -257,7 +258,7 @@ func (s *Service) cloneBlue(d *deployment) string {
 	green.origin, green.deployment, d.green = blue.origin, d, green
 	s.emit(d.account.id, green.arn, clusterCreated)
 	image := s.imageOf(blue)
-	green.follows, green.lag = blue, lag{at: s.w.Now(), held: true}
+	green.follows, green.lags = blue, []lag{{at: s.w.Now(), held: true}}
 	if !s.nap(d, epoch, s.Timing.GreenClone.draw(s.w, blue.VolumeBytes)) {
 		s.dropImage(image)
 		return interrupted

@@ -28,7 +28,8 @@ func (s *Service) deleteDeployment(c *awsworld.Call, in *rds.DeleteBlueGreenDepl
 		return nil, invalidCombination("Cannot delete protected Cluster %s, please disable deletion protection and try again.", d.green.ID)
 	}
 	was := d.status
-	d.status, d.gone = deletingDeployment, s.w.Now()
+	d.gone = s.w.Now()
+	s.turn(d, deletingDeployment)
 	d.epoch++
 	s.releaseMembers(d, was, target)
 	v := s.deploymentView(d)
@@ -114,7 +115,8 @@ func (s *Service) promote(c *awsworld.Call, in *rds.PromoteReadReplicaDBClusterI
 		return nil, clusterState("DB cluster %s is not in available state: its status is %s", cl.ID, cl.status)
 	}
 	if d := cl.deployment; d != nil {
-		d.status, d.details = invalidDeployment, "DB cluster "+cl.ID+" was promoted outside the switchover."
+		d.details = "DB cluster " + cl.ID + " was promoted outside the switchover."
+		s.turn(d, invalidDeployment)
 	}
 	s.unfollow(cl)
 	s.applyAccess(cl)

@@ -92,7 +92,7 @@ func (s *Service) BreakReplication(account, green, why string) error {
 }
 
 func (s *Service) breakReplication(c *cluster, why string) {
-	c.broken = why
+	c.broken, c.brokenAt = why, s.w.Now()
 	if i := c.account.instances[c.writer]; i != nil {
 		s.emit(c.account.id, i.arn, event{"RDS-EVENT-0045", "read replica", "Replication has stopped."})
 	}

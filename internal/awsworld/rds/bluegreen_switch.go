@@ -33,7 +33,8 @@ func (s *Service) switchover(c *awsworld.Call, in *rds.SwitchoverBlueGreenDeploy
 	if err := s.switchable(d); err != nil {
 		return nil, err
 	}
-	d.status, d.details = switching, ""
+	d.details = ""
+	s.turn(d, switching)
 	d.mark(deploymentReady)
 	s.w.Kernel.Go(func() { s.runSwitchover(d, time.Duration(timeout)*time.Second) })
 	v := s.deploymentView(d)
@@ -134,7 +135,7 @@ func (x *changeover) stopAndDrain() string {
 		d.blue.trouble.Stalls--
 		s.hold(d.green, true)
 	}
-	for d.green.lag.held || s.behindBy(d.green) > 0 {
+	for d.green.held() || s.behindBy(d.green) > 0 {
 		if !s.w.Now().Before(x.deadline) || !s.nap(d, d.epoch, 250*time.Millisecond) {
 			s.hold(d.green, false)
 			return timedOut
@@ -243,7 +244,7 @@ func (x *changeover) settle() {
 		return
 	}
 	s.tellHosts(d.account)
-	d.status = switched
+	s.turn(d, switched)
 	d.mark(switched)
 	s.announce(d, "RDS-EVENT-0260", "notification", "Switchover from DB cluster %s to %s completed. Renamed %s to %s and %s to %s.",
 		x.from, x.to, x.from, d.blue.ID, x.to, d.green.ID)
@@ -268,7 +269,8 @@ func (x *changeover) rollBack(why string) {
 
 func (x *changeover) cancel(why string) {
 	s, d := x.s, x.d
-	d.status, d.details = switchFailed, "Switchover was canceled due to "+why+"."
+	d.details = "Switchover was canceled due to " + why + "."
+	s.turn(d, switchFailed)
 	d.mark(switchFailed)
 	s.announce(d, "RDS-EVENT-0261", "failure", "Switchover from DB cluster %s to %s was canceled due to %s.", x.from, x.to, why)
 	s.announce(d, "RDS-EVENT-0249", "failure", "Switchover canceled on blue/green deployment.")

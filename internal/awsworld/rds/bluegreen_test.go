@@ -164,7 +164,7 @@ func (f fixture) judgeGreen(c *sdk.Client, d types.BlueGreenDeployment) {
 	if got := f.rows.access[prod+"/"+*green.DBClusterIdentifier]; got != rds.ReadOnly {
 		t.Errorf("access to green is %v", got)
 	}
-	if l, ok := f.ReplicaLag(prod, map[string]string{"DBClusterIdentifier": *green.DBClusterIdentifier, "Role": "WRITER"}); !ok || l != 0 {
+	if l, ok := f.ReplicaLag(prod, map[string]string{"DBClusterIdentifier": *green.DBClusterIdentifier, "Role": "WRITER"}, f.w.Now()); !ok || l != 0 {
 		t.Errorf("lag %v %v", l, ok)
 	}
 	want := []string{"Blue/green deployment tasks completed. You can make more modifications to the green environment databases or switch over the deployment."}
@@ -599,7 +599,7 @@ func TestLagMetric(t *testing.T) {
 		d := f.ready(c, nil)
 		green := short(d.Target)
 		lag := func() float64 {
-			v, ok := f.ReplicaLag(prod, map[string]string{"DBInstanceIdentifier": short(d.SwitchoverDetails[1].TargetMember)})
+			v, ok := f.ReplicaLag(prod, map[string]string{"DBInstanceIdentifier": short(d.SwitchoverDetails[1].TargetMember)}, f.w.Now())
 			if !ok {
 				t.Error("no data point")
 			}
@@ -618,11 +618,15 @@ func TestLagMetric(t *testing.T) {
 		if got := lag(); got != 0 {
 			t.Errorf("lag %v", got)
 		}
+		past, ok := f.ReplicaLag(prod, map[string]string{"DBClusterIdentifier": green}, f.w.Now().Add(-5*time.Minute))
+		if !ok || past < 300 || past > 400 {
+			t.Errorf("five minutes ago the lag was %v, %v", past, ok)
+		}
 		f.ok(f.BreakReplication(prod, green, "Error 1062: Duplicate entry"))
 		if got := lag(); got != -1 {
 			t.Errorf("broken, the lag is %v", got)
 		}
-		if _, ok := f.ReplicaLag(prod, map[string]string{"DBClusterIdentifier": "shop-orders"}); ok {
+		if _, ok := f.ReplicaLag(prod, map[string]string{"DBClusterIdentifier": "shop-orders"}, f.w.Now()); ok {
 			t.Error("a cluster that follows nobody has a lag")
 		}
 		if all := f.messages(c, "db-instance", short(d.SwitchoverDetails[1].TargetMember)); all[len(all)-1] != "Replication has stopped." {
@@ -710,7 +714,7 @@ func TestPostgresNeedsLogicalReplication(t *testing.T) {
 		f.ok(err)
 		f.sleep(2 * time.Minute)
 		d := f.ready(c, plain)
-		if v, ok := f.SlotLag(prod, map[string]string{"DBClusterIdentifier": "shop-orders"}); !ok || v != 0 {
+		if v, ok := f.SlotLag(prod, map[string]string{"DBClusterIdentifier": "shop-orders"}, f.w.Now()); !ok || v != 0 {
 			t.Errorf("slot lag %v %v", v, ok)
 		}
 		f.ok(f.RunDDL(prod, "shop-orders", time.Second))

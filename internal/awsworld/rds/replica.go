@@ -77,11 +77,12 @@ type Host struct {
 type standing struct {
 	deployment *deployment // it is a member of; nil for none
 	follows    *cluster    // whose rows it receives, by AWS's own replication
-	lag        lag
-	broken     string // why replication stopped for good, as the ground wants it
-	frozen     bool   // nobody may write
-	refusing   bool   // no connection is taken
-	external   bool   // a source outside AWS feeds it
+	lags       []lag       // how far it was behind, the present last
+	broken     string      // why replication stopped for good, as the ground wants it
+	brokenAt   time.Time
+	frozen     bool // nobody may write
+	refusing   bool // no connection is taken
+	external   bool // a source outside AWS feeds it
 	writing    time.Time
 	changing   time.Time // until when the ground keeps a transaction or DDL open
 	trouble    Trouble
@@ -104,14 +105,22 @@ func (l lag) now(t time.Time, rate float64) float64 {
 	return max(0, l.seconds-passed*rate)
 }
 
-func (s *Service) behindBy(c *cluster) float64 { return c.lag.now(s.w.Now(), s.Timing.CatchUpRate) }
+// behindBy is how far a replica is behind.
+func (s *Service) behindBy(c *cluster) float64 {
+	if len(c.lags) == 0 {
+		return 0
+	}
+	return c.lags[len(c.lags)-1].now(s.w.Now(), s.Timing.CatchUpRate)
+}
+
+func (c *cluster) held() bool { return len(c.lags) > 0 && c.lags[len(c.lags)-1].held }
 
 // hold stops the replica from applying, or lets it go on.
 func (s *Service) hold(c *cluster, held bool) {
-	if c.follows == nil || c.lag.held == held {
+	if c.follows == nil || c.held() == held {
 		return
 	}
-	c.lag = lag{at: s.w.Now(), seconds: s.behindBy(c), held: held}
+	c.lags = append(c.lags, lag{at: s.w.Now(), seconds: s.behindBy(c), held: held})
 	s.rows("replication into "+c.ID, func(r Replicas) error { return r.Apply(context.Background(), c.dbKey(), !held) })
 }
 
@@ -131,7 +140,7 @@ func (s *Service) replicates(c *cluster) (ok bool, why string) {
 		return false, c.broken
 	}
 	state := ReplicaState{Following: c.follows != nil, Healthy: c.follows != nil}
-	if c.lag.held {
+	if c.held() {
 		return state.Healthy, "" // the rehearsal holds its applying thread
 	}
 	s.rows("replication into "+c.ID, func(r Replicas) (err error) {
@@ -184,32 +193,67 @@ func (s *Service) unfollow(c *cluster) (p LogPosition) {
 		p, err = r.StopReplica(context.Background(), c.dbKey())
 		return err
 	})
-	c.follows, c.lag, c.broken = nil, lag{}, ""
+	c.follows, c.lags, c.broken, c.brokenAt = nil, nil, "", time.Time{}
 	return p
 }
 
-// ReplicaLag is the metric AuroraBinlogReplicaLag of a cluster's writer: how
-// many seconds it is behind its source, -1 when replication is broken. There
-// is none for a cluster that follows nobody.
-func (s *Service) ReplicaLag(account string, dimensions map[string]string) (seconds float64, ok bool) {
-	c := s.account(account).byDimensions(dimensions)
-	if c == nil || c.Engine != AuroraMySQL {
+// ReplicaLag is the metric AuroraBinlogReplicaLag of a cluster's writer at a
+// time: how many seconds it is behind its source, -1 when replication is
+// broken. There is none for a cluster that follows nobody. Of a replica that
+// was set up by the procedures only the present is known.
+func (s *Service) ReplicaLag(account string, dimensions map[string]string, at time.Time) (seconds float64, ok bool) {
+	c, now := s.account(account).byDimensions(dimensions), s.w.Now()
+	present := now.Sub(at) < time.Minute
+	switch {
+	case c == nil || c.Engine != AuroraMySQL:
 		return 0, false
+	case c.follows == nil && !present:
+		return 0, false
+	case c.follows == nil:
+		return s.foreignLag(c)
+	case present:
+		at = now
+		s.lookWhetherBroken(c)
 	}
-	var state ReplicaState
-	if c.follows == nil {
-		s.rows("replication into "+c.ID, func(r Replicas) (err error) {
-			state, err = r.Replica(context.Background(), c.dbKey())
-			return err
-		})
-		if !state.Following {
-			return 0, false
-		}
-	}
-	if healthy, _ := s.replicates(c); !healthy {
+	if !c.brokenAt.IsZero() && !at.Before(c.brokenAt) {
 		return -1, true
 	}
-	return float64(int(s.behindBy(c))), true
+	l, ok := c.lagAt(at)
+	return float64(int(l.now(at, s.Timing.CatchUpRate))), ok
+}
+
+// lookWhetherBroken notes when replication was first seen to be broken.
+func (s *Service) lookWhetherBroken(c *cluster) {
+	healthy, _ := s.replicates(c)
+	if healthy {
+		c.brokenAt = time.Time{}
+	} else if c.brokenAt.IsZero() {
+		c.brokenAt = s.w.Now()
+	}
+}
+
+// lagAt is the stretch that a time falls into.
+func (c *cluster) lagAt(at time.Time) (lag, bool) {
+	for i := len(c.lags) - 1; i >= 0; i-- {
+		if !at.Before(c.lags[i].at) {
+			return c.lags[i], true
+		}
+	}
+	return lag{}, false
+}
+
+// foreignLag is that of a replica which the procedures made: 0 while it is
+// healthy, for the rows of one simulated moment arrive in no time.
+func (s *Service) foreignLag(c *cluster) (seconds float64, ok bool) {
+	var state ReplicaState
+	s.rows("replication into "+c.ID, func(r Replicas) (err error) {
+		state, err = r.Replica(context.Background(), c.dbKey())
+		return err
+	})
+	if state.Following && !state.Healthy {
+		return -1, true
+	}
+	return 0, state.Following
 }
 
 // byDimensions finds the cluster that CloudWatch's dimensions name: by itself,
@@ -231,14 +275,15 @@ func (a *account) byDimensions(d map[string]string) *cluster {
 const walRate = 64 << 10
 
 // SlotLag is the metric OldestReplicationSlotLag of a source, in bytes.
-func (s *Service) SlotLag(account string, dimensions map[string]string) (bytes float64, ok bool) {
+func (s *Service) SlotLag(account string, dimensions map[string]string, at time.Time) (bytes float64, ok bool) {
 	c := s.account(account).byDimensions(dimensions)
 	if c == nil || c.Engine != AuroraPostgreSQL {
 		return 0, false
 	}
 	for _, r := range sorted(c.account.clusters) {
 		if r.follows == c {
-			return s.behindBy(r) * walRate, true
+			l, ok := r.lagAt(at)
+			return l.now(at, s.Timing.CatchUpRate) * walRate, ok
 		}
 	}
 	return 0, false
