@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/rds"
 	"github.com/aws/aws-sdk-go-v2/service/rds/types"
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/dbferry/dbferry/internal/awsworld"
 	"github.com/dbferry/dbferry/internal/awsworld/kms"
@@ -188,10 +189,11 @@ func TestClientLosesNothingInASwitchover(t *testing.T) {
 		t.Run(engine, func(t *testing.T) {
 			inMove(t, engine, func(m *move) {
 				id, green := m.green()
-				if engine == rds.AuroraMySQL {
-					if blue, got := m.rows(movedKey), m.rows(movedAccount+"/"+green); got != blue || blue < 20 {
-						t.Errorf("green has %d rows of %d before the switchover", got, blue)
-					}
+				c, err := m.client.dial.Dial(m.ctx, *m.cluster(green).Endpoint, m.client.login.Port)
+				m.ok(err)
+				m.ok(c.Close())
+				if blue, got := m.rows(movedKey), m.rows(movedAccount+"/"+green); got != blue || blue < 20 {
+					t.Errorf("green has %d rows of %d before the switchover", got, blue)
 				}
 				m.switchOver(id, 300)
 				m.await(id, "SWITCHOVER_COMPLETED")
@@ -210,6 +212,29 @@ func TestClientLosesNothingInASwitchover(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// TestSameMoveSameHistory: real servers do not make two runs differ.
+func TestSameMoveSameHistory(t *testing.T) {
+	run := func() (history []string) {
+		inMove(t, rds.AuroraMySQL, func(m *move) {
+			id, _ := m.green()
+			m.switchOver(id, 300)
+			m.await(id, "SWITCHOVER_COMPLETED")
+			r, err := m.client.finish(m.ctx)
+			m.ok(err)
+			history = append(history, fmt.Sprintf("%+v", r))
+			out, err := m.api.DescribeEvents(m.ctx, &sdk.DescribeEventsInput{Duration: aws.Int32(1440)})
+			m.ok(err)
+			for _, e := range out.Events {
+				history = append(history, e.Date.Format(time.RFC3339Nano)+" "+*e.SourceIdentifier+" "+*e.Message)
+			}
+		})
+		return history
+	}
+	if diff := cmp.Diff(run(), run()); diff != "" {
+		t.Error(diff)
 	}
 }
 

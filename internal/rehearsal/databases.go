@@ -132,6 +132,9 @@ func (d *databases) DeleteImage(_ context.Context, image string) error {
 
 // Addr implements rds.Databases.
 func (d *databases) Addr(ctx context.Context, key string) (string, error) {
+	if err := d.refresh(ctx, key); err != nil {
+		return "", err
+	}
 	s, err := d.server(key)
 	if err != nil {
 		return "", err

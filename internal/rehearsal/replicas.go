@@ -14,11 +14,12 @@ import (
 const catchUpWithin = 30 * time.Second
 
 // following is a replica as databases keeps it. MariaDB replicates for real.
-// PostgreSQL does not: its replica gets the source's rows at once when it has
-// to catch up.
+// PostgreSQL does not: its replica gets the source's rows at once when
+// somebody connects or it has to catch up.
 type following struct {
 	source string
 	held   bool
+	at     string // position in a PostgreSQL source's log of the rows it has
 }
 
 // Rename implements rds.Databases.
@@ -123,6 +124,36 @@ func (d *databases) CatchUp(ctx context.Context, replica string) (bool, error) {
 		return false, err
 	}
 	return to.CatchUp(context.WithoutCancel(ctx), from, catchUpWithin)
+}
+
+// refresh lets a PostgreSQL replica that somebody connects to have the rows of
+// its source, unless it is held or has them.
+func (d *databases) refresh(ctx context.Context, key string) error {
+	f := d.following[key]
+	if f == nil || f.held || d.servers[key] == nil || d.servers[key].Engine() != sqlserver.Postgres {
+		return nil
+	}
+	source, err := d.server(f.source)
+	if err != nil {
+		return err
+	}
+	at, err := logPosition(context.WithoutCancel(ctx), source)
+	if err != nil || at == f.at {
+		return err
+	}
+	f.at = at
+	return d.replace(ctx, key, source)
+}
+
+// logPosition is where PostgreSQL's log ends.
+func logPosition(ctx context.Context, s *sqlserver.Server) (at string, err error) {
+	db, err := s.Superuser(ctx, "")
+	if err != nil {
+		return "", err
+	}
+	defer db.Close()
+	err = db.QueryRowContext(ctx, "SELECT pg_current_wal_lsn()::text").Scan(&at)
+	return at, err
 }
 
 // replace gives a replica the present rows of its source.

@@ -101,8 +101,8 @@ func TestHeldReplicaFallsBehindAndCatchesUp(t *testing.T) {
 	}
 }
 
-// TestMasterUserBreaksAReadOnlyReplica is the trap of docs/aws.md: read_only
-// does not bind the master user.
+// TestMasterUserBreaksAReadOnlyReplica is the trap of docs/migration.md §1.9:
+// read_only does not bind the master user.
 func TestMasterUserBreaksAReadOnlyReplica(t *testing.T) {
 	ctx := t.Context()
 	_, blue, green := pair(t, ctx)

@@ -65,8 +65,8 @@ INSERT INTO mysql.rds_history (called_by_user, action, master_host, master_port,
   VALUES (SESSION_USER(), 'set master', source_host, source_port, source_user, source_file, source_position);
 END;`
 
-// routines are docs/aws.md's family (Aurora User Guide, "Replication stored
-// procedures"), under the names of version 2 and of version 3.
+// routines are the family of docs/migration.md §4.4, under the names of Aurora
+// MySQL 2 and of 3.
 var routines = []struct{ names, arguments, body string }{
 	{"rds_set_external_master rds_set_external_source",
 		"source_host VARCHAR(255), source_port INT, source_user VARCHAR(128), source_password VARCHAR(255), source_file VARCHAR(255), source_position BIGINT, enable_tls TINYINT", setSource},

@@ -24,10 +24,11 @@ func (s *Service) deleteDeployment(c *awsworld.Call, in *rds.DeleteBlueGreenDepl
 		return nil, deploymentState("Blue/green deployment %s can't be deleted: its status is %s.", d.id, d.status)
 	case target && d.status == switched:
 		return nil, invalidCombination("DeleteTarget can't be specified for blue/green deployment %s, whose status is %s.", d.id, d.status)
-	case target && d.green != nil && d.green.DeletionProtection:
+	case target && d.status != provisioning && d.green != nil && d.green.DeletionProtection:
 		return nil, invalidCombination("Cannot delete protected Cluster %s, please disable deletion protection and try again.", d.green.ID)
 	}
 	was := d.status
+	target = target || was == provisioning // half a green is of no use
 	d.gone = s.w.Now()
 	s.turn(d, deletingDeployment)
 	d.epoch++

@@ -32,9 +32,12 @@ func (s *Service) guardReplication(d *deployment, _ time.Duration) string {
 	return fmt.Sprintf("replication from %s to %s not being healthy (%s)", d.blue.ID, d.green.ID, why)
 }
 
+// guardLagShare is how much of SwitchoverTimeout the lag may be.
+const guardLagShare = 0.1
+
 // guardLag: the limit follows from the timeout; by how much is not published.
 func (s *Service) guardLag(d *deployment, timeout time.Duration) string {
-	limit := timeout.Seconds() * s.Timing.GuardLagShare
+	limit := timeout.Seconds() * guardLagShare
 	if l := s.behindBy(d.green); l > limit {
 		return fmt.Sprintf("the replication lag of %.0f seconds being above the limit of %.0f seconds for a switchover timeout of %.0f", l, limit, timeout.Seconds())
 	}
@@ -77,7 +80,7 @@ func (s *Service) guardBlueWork(d *deployment, _ time.Duration) string {
 func (s *Service) guardProxies(d *deployment, _ time.Duration) string {
 	for _, p := range s.proxiesOf(d.blue) {
 		switch {
-		case !s.ProxiesNative():
+		case s.ProxiesBlock:
 			return fmt.Sprintf("RDS Proxy %s having the blue DB cluster as its target", p)
 		case !slices.Contains(d.proxies, p):
 			return fmt.Sprintf("RDS Proxy %s, which was registered after the deployment was created, not reaching the green DB cluster", p)
@@ -101,10 +104,6 @@ type Proxies interface {
 	// the switchover is over.
 	Moved(account, cluster string)
 }
-
-// ProxiesNative tells whether Blue/Green deployments work with proxies, as
-// they do since April 2026 outside global databases.
-func (s *Service) ProxiesNative() bool { return !s.Timing.ProxiesBlock }
 
 func (s *Service) proxiesOf(c *cluster) []string {
 	if s.Proxies == nil {

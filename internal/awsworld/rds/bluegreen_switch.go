@@ -6,7 +6,6 @@ import (
 	"maps"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/rds"
 
 	"github.com/dbferry/dbferry/internal/awsworld"
@@ -274,47 +273,4 @@ func (x *changeover) cancel(why string) {
 	d.mark(switchFailed)
 	s.announce(d, "RDS-EVENT-0261", "failure", "Switchover from DB cluster %s to %s was canceled due to %s.", x.from, x.to, why)
 	s.announce(d, "RDS-EVENT-0249", "failure", "Switchover canceled on blue/green deployment.")
-}
-
-func (s *Service) describeDeployments(c *awsworld.Call, in *rds.DescribeBlueGreenDeploymentsInput) (*rds.DescribeBlueGreenDeploymentsOutput, error) {
-	f, err := readARNFilters("DescribeBlueGreenDeployments", in.Filters, "blue-green-deployment-identifier", "blue-green-deployment-name", "source", "target")
-	if err != nil {
-		return nil, err
-	}
-	var all []*deployment
-	for _, d := range s.account(c.Account.ID).deploymentsOf() {
-		target := ""
-		if d.green != nil {
-			target = d.green.arn
-		}
-		if f.admits("blue-green-deployment-identifier", d.id) && f.admits("blue-green-deployment-name", d.name) && f.admits("source", d.blue.arn) && f.admits("target", target) {
-			all = append(all, d)
-		}
-	}
-	if in.BlueGreenDeploymentIdentifier != nil {
-		d, err := s.findDeployment(c.Account.ID, in.BlueGreenDeploymentIdentifier)
-		if err != nil {
-			return nil, err
-		}
-		all = []*deployment{d}
-	}
-	rows, next, err := page(all, func(d *deployment) string { return d.created.Format(time.RFC3339Nano) + d.id }, in.Marker, in.MaxRecords)
-	if err != nil {
-		return nil, err
-	}
-	out := &rds.DescribeBlueGreenDeploymentsOutput{Marker: next}
-	for _, d := range rows {
-		out.BlueGreenDeployments = append(out.BlueGreenDeployments, s.deploymentView(d))
-		if d.status != provisioning {
-			s.w.Waits.Notice(c.Caller, d.arn)
-		}
-		if d.status == switched || d.status == switchFailed {
-			s.w.Waits.Notice(c.Caller, d.arn+"/switchover")
-		}
-	}
-	return out, nil
-}
-
-func (s *Service) deploymentARN(c *awsworld.Call, id *string) string {
-	return s.w.ARN("rds", c.Account.ID, "deployment:"+aws.ToString(id))
 }

@@ -315,7 +315,7 @@ func (s *Service) PutServing(accountID string, spec ClusterSpec) error {
 	if a.clusters[spec.ID] != nil {
 		return fmt.Errorf("cluster %s in account %s exists already", spec.ID, accountID)
 	}
-	s.add(a, spec, encryption{owned: true}, s.resourceID("cluster-"), available)
+	s.add(a, spec, encryption{owned: true}, s.resourceID("cluster-"), available).rowless = true
 	return nil
 }
 

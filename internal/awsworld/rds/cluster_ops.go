@@ -105,7 +105,7 @@ func (s *Service) drop(cl *cluster) {
 	delete(cl.account.clusters, cl.ID)
 	s.release(cl.encryption)
 	s.emit(cl.account.id, cl.arn, clusterDeleted)
-	if s.Databases == nil {
+	if s.Databases == nil || cl.rowless {
 		return
 	}
 	if err := s.Databases.Delete(context.Background(), cl.dbKey()); err != nil {

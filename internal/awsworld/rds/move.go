@@ -44,7 +44,9 @@ func (s *Service) applyMove(cl *cluster, in *rds.ModifyDBClusterInput) {
 		return
 	}
 	from := cl.ID
-	s.keepNames(cl, s.Timing.SwitchDNS.draw(s.w))
+	d := s.Timing.SwitchDNS.draw(s.w)
+	s.keepNames(cl, d)
+	s.outages = append(s.outages, Outage{Cluster: from, From: s.w.Now(), To: s.w.Now().Add(d), What: "DNS"})
 	s.renameCluster(cl, strings.ToLower(*in.NewDBClusterIdentifier))
 	s.emit(cl.account.id, cl.arn, event{"RDS-EVENT-0172", "notification", "Renamed cluster from " + from + " to " + cl.ID + "."})
 }

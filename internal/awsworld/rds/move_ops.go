@@ -23,7 +23,7 @@ func (s *Service) blueGreenOps() []awsworld.Op {
 		withTags(moved("CreateBlueGreenDeployment", s.createDeployment, s.createDeploymentResources, "§1.1, §1.4, §1.7, §1.15",
 			"durations are modelled; a source whose binary or logical replication is off, or whose writer is not in sync, is refused by the call with SourceClusterNotSupportedFault, where AWS's code and moment are unverified; "+
 				"a new family without a group gets the default one; a name too long for the suffix is cut; other KMS keys for green are refused by name; tasks are those of Aurora; global databases do not exist; "+
-				"a failed task leaves INVALID_CONFIGURATION, which is unverified; Aurora PostgreSQL's green takes its rows at the switchover, not before"),
+				"a failed task leaves INVALID_CONFIGURATION, which is unverified; rows reach Aurora PostgreSQL's green when somebody connects to it and at the switchover, which loses what was written there"),
 			func(in *rds.CreateBlueGreenDeploymentInput) []types.Tag { return in.Tags }),
 		moved("DescribeBlueGreenDeployments", s.describeDeployments, s.deploymentRow(func(c *awsworld.Call) *string {
 			return awsworld.Input[rds.DescribeBlueGreenDeploymentsInput](c).BlueGreenDeploymentIdentifier
@@ -32,7 +32,7 @@ func (s *Service) blueGreenOps() []awsworld.Op {
 			"durations are modelled; the limit of the lag is a tenth of the timeout and the texts of the reasons are ours, AWS publishes neither; names are changed at once, DNS follows; "+
 				"a transaction or DDL statement that is open when the guardrails look counts as long; mysql.rds_topology is not kept"),
 		moved("DeleteBlueGreenDeployment", s.deleteDeployment, s.deleteDeploymentResources, "§1.14",
-			"refused while a switchover runs; the code for DeleteTarget after a switchover, and for a protected green, is unverified"),
+			"refused while a switchover runs; a green that is still being built always goes with its deployment; the code for DeleteTarget after a switchover, and for a protected green, is unverified"),
 		moved("PromoteReadReplicaDBCluster", s.promote, s.one("cluster", func(c *awsworld.Call) *string {
 			return awsworld.Input[rds.PromoteReadReplicaDBClusterInput](c).DBClusterIdentifier
 		}), "§1.3, §1.14", "takes effect at once"),

@@ -69,6 +69,9 @@ func (s *Service) renameCluster(c *cluster, to string) {
 	}
 	c.ID, c.arn = to, s.clusterARN(c.account.id, to)
 	c.account.clusters[to] = c
+	if c.rowless {
+		return
+	}
 	s.rows("rename "+from, func(r Replicas) error { return r.Rename(context.Background(), from, c.dbKey()) })
 }
 
@@ -101,13 +104,13 @@ func (s *Service) tellHosts(a *account) {
 	all := sorted(a.clusters)
 	for _, c := range all {
 		for _, h := range s.hostsOf(c) {
-			if to := s.behind(h); to != nil {
+			if to := s.behind(h); to != nil && !to.rowless {
 				hosts = append(hosts, Host{Name: h, Port: int(to.Port), Key: to.dbKey()})
 			}
 		}
 	}
 	for _, c := range all {
-		if c.Engine == AuroraMySQL {
+		if c.Engine == AuroraMySQL && !c.rowless {
 			s.rows("host names for "+c.ID, func(r Replicas) error { return r.Hosts(context.Background(), c.dbKey(), hosts) })
 		}
 	}

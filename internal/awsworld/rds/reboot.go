@@ -38,7 +38,7 @@ func (s *Service) rebootInstance(c *awsworld.Call, in *rds.RebootDBInstanceInput
 func (s *Service) reboot(i *instance) {
 	i.status = rebooting
 	writer := i.cluster().writer == i.ID
-	if writer {
+	if writer && !i.cluster().rowless {
 		s.rows("restart of "+i.Cluster, func(r Replicas) error { return r.Disconnect(context.Background(), i.cluster().dbKey()) })
 	}
 	s.laterInstance(i, s.Timing.Reboot.draw(s.w), func() {

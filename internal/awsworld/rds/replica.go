@@ -80,6 +80,7 @@ type standing struct {
 	lags       []lag       // how far it was behind, the present last
 	broken     string      // why replication stopped for good, as the ground wants it
 	brokenAt   time.Time
+	rowless    bool // its database is not there yet
 	frozen     bool // nobody may write
 	refusing   bool // no connection is taken
 	external   bool // a source outside AWS feeds it
@@ -181,6 +182,9 @@ func (s *Service) accessOf(c *cluster) Access {
 
 // applyAccess brings it about.
 func (s *Service) applyAccess(c *cluster) {
+	if c.rowless {
+		return
+	}
 	s.rows("access to "+c.ID, func(r Replicas) error {
 		return r.SetAccess(context.Background(), c.dbKey(), s.accessOf(c), c.MasterUser)
 	})
@@ -189,10 +193,12 @@ func (s *Service) applyAccess(c *cluster) {
 // unfollow ends AWS's own replication into a cluster.
 func (s *Service) unfollow(c *cluster) (p LogPosition) {
 	p = LogPosition{File: "mysql-bin-changelog.000003", Position: 4}
-	s.rows("end of replication into "+c.ID, func(r Replicas) (err error) {
-		p, err = r.StopReplica(context.Background(), c.dbKey())
-		return err
-	})
+	if !c.rowless {
+		s.rows("end of replication into "+c.ID, func(r Replicas) (err error) {
+			p, err = r.StopReplica(context.Background(), c.dbKey())
+			return err
+		})
+	}
 	c.follows, c.lags, c.broken, c.brokenAt = nil, nil, "", time.Time{}
 	return p
 }

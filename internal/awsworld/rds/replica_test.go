@@ -68,6 +68,9 @@ func (r *rows) CatchUp(_ context.Context, replica string) (bool, error) {
 }
 
 func (r *rows) StopReplica(_ context.Context, replica string) (rds.LogPosition, error) {
+	if _, ok := r.follows[replica]; !ok {
+		return rds.LogPosition{}, errors.New(replica + " follows nobody")
+	}
 	delete(r.follows, replica)
 	return rds.LogPosition{File: "mysql-bin-changelog.000003", Position: 40134574}, nil
 }

@@ -52,6 +52,9 @@ type Service struct {
 	Broken func(error)
 	// Proxies is RDS Proxy as far as Blue/Green deployments ask it; nil for none.
 	Proxies Proxies
+	// ProxiesBlock says that a proxy keeps Blue/Green deployments from being
+	// created and switched over, as before April 2026 and with global databases.
+	ProxiesBlock bool
 	// Turned is told when a Blue/Green deployment changes its status, with the
 	// present name of its blue cluster; nil tells nobody.
 	Turned func(account, blue, status string)

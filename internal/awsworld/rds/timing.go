@@ -48,11 +48,9 @@ type Timing struct {
 	SwitchPrepare    Range
 	SwitchDrop       Range // writes are refused, connections still taken
 	SwitchRename     Range
-	SwitchDNS        Range   // the names still lead to the old cluster
-	SwitchGreenDNS   Range   // the green names still lead to the new production
-	SwitchFinish     Range   // after DNS has followed, until the deployment is complete
-	GuardLagShare    float64 // of SwitchoverTimeout, that the lag may be
-	ProxiesBlock     bool    // RDS Proxy blocks deployments, as before April 2026 and with global databases
+	SwitchDNS        Range // the names still lead to the old cluster
+	SwitchGreenDNS   Range // the green names still lead to the new production
+	SwitchFinish     Range // after DNS has followed, until the deployment is complete
 	DeploymentDelete Range
 }
 
@@ -91,7 +89,6 @@ func DefaultTiming() Timing {
 		SwitchDNS:        Range{30 * time.Second, 34 * time.Second},
 		SwitchGreenDNS:   Range{60 * time.Second, 63 * time.Second},
 		SwitchFinish:     Range{1500 * time.Millisecond, 3 * time.Second},
-		GuardLagShare:    0.1,
 		DeploymentDelete: Range{time.Minute, 2 * time.Minute},
 	}
 }

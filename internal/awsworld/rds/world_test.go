@@ -83,6 +83,9 @@ func (r *rows) SetPassword(_ context.Context, key, user, password string) error 
 }
 
 func (r *rows) Delete(_ context.Context, key string) error {
+	if _, ok := r.live[key]; !ok {
+		return errors.New("no database " + key)
+	}
 	delete(r.live, key)
 	r.deleted = append(r.deleted, key)
 	return nil
