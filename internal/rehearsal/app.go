@@ -91,7 +91,7 @@ func (s *stage) useOfDatabase(u ground.Use) stagingapp.Database {
 // atWork tells whether AWS has not finished a change under an application.
 func (s *stage) atWork(x site) bool {
 	for _, p := range x.app.Proxies {
-		if s.rds.Switching(x.target.Account, p.Name) {
+		if s.rds.ProxySwitching(x.target.Account, p.Name) {
 			return true
 		}
 	}

@@ -16,12 +16,14 @@ type databases struct {
 	servers map[string]*sqlserver.Server // by account/cluster
 	images  map[string]*sqlserver.Image
 	made    int
+
+	following map[string]*following // replicas, by account/cluster
 }
 
 var _ rds.Databases = (*databases)(nil)
 
 func newDatabases(farm *sqlserver.Farm) *databases {
-	return &databases{farm: farm, servers: map[string]*sqlserver.Server{}, images: map[string]*sqlserver.Image{}}
+	return &databases{farm: farm, servers: map[string]*sqlserver.Server{}, images: map[string]*sqlserver.Image{}, following: map[string]*following{}}
 }
 
 // engineOf translates RDS's engine.
@@ -114,6 +116,7 @@ func (d *databases) Delete(_ context.Context, key string) error {
 		return err
 	}
 	delete(d.servers, key)
+	delete(d.following, key)
 	return s.Remove()
 }
 
@@ -129,6 +132,9 @@ func (d *databases) DeleteImage(_ context.Context, image string) error {
 
 // Addr implements rds.Databases.
 func (d *databases) Addr(ctx context.Context, key string) (string, error) {
+	if err := d.refresh(ctx, key); err != nil {
+		return "", err
+	}
 	s, err := d.server(key)
 	if err != nil {
 		return "", err

@@ -170,6 +170,12 @@ func (s *stage) connect() {
 		n, ok := s.rds.VolumeBytes(account, m.Dimensions["DBClusterIdentifier"])
 		return float64(n), ok
 	})
+	s.metrics.Provide("AWS/RDS", "AuroraBinlogReplicaLag", func(account string, m cloudwatch.Metric, at time.Time) (float64, bool) {
+		return s.rds.ReplicaLag(account, m.Dimensions, at)
+	})
+	s.metrics.Provide("AWS/RDS", "OldestReplicationSlotLag", func(account string, m cloudwatch.Metric, at time.Time) (float64, bool) {
+		return s.rds.SlotLag(account, m.Dimensions, at)
+	})
 }
 
 func (s *stage) publish(ctx context.Context, caller awsworld.Caller, topic, subject, message string) error {

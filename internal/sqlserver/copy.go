@@ -27,6 +27,16 @@ func leaveOut(below string, kind fs.FileMode) bool {
 	return false
 }
 
+// isReplicaState tells the files in which a replica keeps its source and what
+// it has received: a copy follows nobody.
+func isReplicaState(below string) bool {
+	switch below {
+	case "data/master.info", "data/relay-log.info", "data/multi-master.info":
+		return true
+	}
+	return strings.HasPrefix(below, "data/"+relayLog+".")
+}
+
 // removeStale removes what a killed process left, so that the next start is
 // not stopped by a process id that now belongs to something else.
 func removeStale(dir string) {
@@ -51,7 +61,7 @@ func (f *Farm) copyTree(to, from string) error {
 		if err != nil {
 			return err
 		}
-		if leaveOut(filepath.ToSlash(below), entry.Type()) {
+		if leaveOut(filepath.ToSlash(below), entry.Type()) || isReplicaState(filepath.ToSlash(below)) {
 			if entry.IsDir() {
 				return fs.SkipDir
 			}

@@ -155,14 +155,15 @@ func (f *Farm) running() int {
 }
 
 // makeRoom stops the least recently dialled server, one without open
-// connections if there is such a one, when as many run as may.
+// connections if there is such a one, when as many run as may. Servers that
+// replicate stay.
 func (f *Farm) makeRoom(starting *Server) error {
 	if f.running() < f.max {
 		return nil
 	}
 	var victim *Server
 	for _, s := range f.servers {
-		if s != starting && s.alive() && (victim == nil || s.before(victim)) {
+		if s != starting && s.alive() && s.pins.Load() == 0 && (victim == nil || s.before(victim)) {
 			victim = s
 		}
 	}

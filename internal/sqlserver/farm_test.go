@@ -47,7 +47,7 @@ func TestSuperuserIsNotOnTheNetwork(t *testing.T) {
 
 func TestAdminMakesUsersButIsNoSuperuser(t *testing.T) {
 	statements := map[Engine]struct{ make, change, forbidden string }{
-		MySQL:    {"CREATE USER 'app'@'%' IDENTIFIED BY 'one'", "ALTER USER 'app'@'%' IDENTIFIED BY 'two'", "SET GLOBAL read_only = 1"},
+		MySQL:    {"CREATE USER 'app'@'%' IDENTIFIED BY 'one'", "ALTER USER 'app'@'%' IDENTIFIED BY 'two'", "SET GLOBAL max_connections = 5"},
 		Postgres: {"CREATE ROLE app LOGIN PASSWORD 'one'", "ALTER ROLE app PASSWORD 'two'", "ALTER SYSTEM SET work_mem = '1MB'"},
 	}
 	eachEngine(t, FarmOptions{}, func(t *testing.T, ctx context.Context, f *Farm, s *Server) {

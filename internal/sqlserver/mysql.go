@@ -71,7 +71,6 @@ func (t *MySQLTools) command(dir string, port int) *exec.Cmd {
 		"--tmpdir="+filepath.Join(dir, "tmp"),
 		"--secure-file-priv="+data,
 		"--skip-name-resolve",
-		"--skip-log-bin",
 		"--local-infile=0",
 		"--default-time-zone=+00:00",
 		"--character-set-server=utf8mb4",
@@ -88,8 +87,10 @@ func (t *MySQLTools) command(dir string, port int) *exec.Cmd {
 		"--loose-performance-schema=OFF",
 		"--event-scheduler=OFF", // a restored copy must not change by itself
 	)
-	if !t.MariaDB {
-		args = append(args, "--mysqlx=OFF")
+	if t.MariaDB {
+		args = append(args, binaryLog(dir)...)
+	} else {
+		args = append(args, "--mysqlx=OFF", "--skip-log-bin")
 	}
 	return exec.Command(t.Server, args...)
 }
@@ -138,6 +139,17 @@ const masterPrivileges = "SELECT, INSERT, UPDATE, DELETE, CREATE, DROP, RELOAD, 
 	"SHOW DATABASES, CREATE TEMPORARY TABLES, LOCK TABLES, EXECUTE, REPLICATION SLAVE, REPLICATION CLIENT, " +
 	"CREATE VIEW, SHOW VIEW, CREATE ROUTINE, ALTER ROUTINE, CREATE USER, EVENT, TRIGGER"
 
+// passReadOnly is MariaDB's part of CONNECTION_ADMIN, by which Aurora's master
+// user writes on a server that is read-only for everybody else.
+const passReadOnly = "READ_ONLY ADMIN"
+
+func (t *MySQLTools) masterPrivileges() string {
+	if t.MariaDB {
+		return masterPrivileges + ", SLAVE MONITOR, " + passReadOnly
+	}
+	return masterPrivileges
+}
+
 // setUp gives a fresh folder its accounts. The first root can come in through
 // the socket alone, in a folder that is the server's own.
 func (t *MySQLTools) setUp(ctx context.Context, s *Server) error {
@@ -153,7 +165,7 @@ func (t *MySQLTools) setUp(ctx context.Context, s *Server) error {
 	account := fmt.Sprintf("'%s'@'%%'", s.options.AdminUser)
 	statements = append(statements,
 		fmt.Sprintf("CREATE USER %s IDENTIFIED BY %s", account, quoteMySQL(s.options.AdminPassword)),
-		fmt.Sprintf("GRANT %s ON *.* TO %s WITH GRANT OPTION", masterPrivileges, account),
+		fmt.Sprintf("GRANT %s ON *.* TO %s WITH GRANT OPTION", t.masterPrivileges(), account),
 	)
 	if s.options.Database != "" {
 		statements = append(statements, "CREATE DATABASE "+QuoteName(MySQL, s.options.Database))
@@ -162,6 +174,9 @@ func (t *MySQLTools) setUp(ctx context.Context, s *Server) error {
 		fmt.Sprintf("RENAME USER 'root'@'localhost' TO '%s'@'localhost'", superuser),
 		fmt.Sprintf("ALTER USER '%s'@'localhost' IDENTIFIED BY %s", superuser, quoteMySQL(s.superPassword)),
 	)
+	if t.MariaDB {
+		statements = append(statements, auroraRoutines()...)
+	}
 	return execAll(ctx, db, statements)
 }
 

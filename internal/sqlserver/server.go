@@ -36,6 +36,7 @@ type Server struct {
 	port  int
 	conns atomic.Int64 // open connections made by Dial
 	used  uint64       // number of the last dial in the farm's order
+	pins  atomic.Int64 // replicas and sources are not stopped to make room
 }
 
 // Name is the name given at Create or Restore.
@@ -165,8 +166,7 @@ func (s *Server) start(ctx context.Context) error {
 }
 
 func (s *Server) startOnce(ctx context.Context) error {
-	var err error
-	if s.port, err = freePort(); err != nil {
+	if err := s.choosePort(); err != nil {
 		return err
 	}
 	if err := s.farm.makeTemp(s.dir); err != nil {
@@ -178,6 +178,7 @@ func (s *Server) startOnce(ctx context.Context) error {
 	cmd.Env = append(s.dialect.environment(), "TMPDIR="+filepath.Join(s.dir, "tmp"))
 	_, now := s.dialect.stopSignals()
 	cmd.SysProcAttr = attributes(s.farm.owner, now)
+	var err error
 	if s.proc, err = startProcess(cmd, s.logPath()); err != nil {
 		return err
 	}
@@ -297,6 +298,19 @@ func (s *Server) logTail() string {
 		return err.Error()
 	}
 	return tail(out)
+}
+
+// choosePort keeps the port of the last start while nobody else has it, so
+// that a replica finds its source again.
+func (s *Server) choosePort() error {
+	if s.port != 0 {
+		if l, err := net.Listen("tcp", s.tcpAddr()); err == nil {
+			return l.Close()
+		}
+	}
+	var err error
+	s.port, err = freePort()
+	return err
 }
 
 // freePort asks the kernel for a port that nobody listens on.

@@ -142,7 +142,10 @@ func inWorlds(t *testing.T, engines map[string]int, test func(w *world)) {
 				secrets: secretsmanager.New(f.W), engine: engine, port: port,
 			}
 			databases := servers{}
-			w.rds.Databases = databases
+			w.rds.Databases = struct {
+				servers
+				rds.Replicas // none is asked for
+			}{servers: databases}
 			w.network()
 			w.generations()
 			w.rdsAPI = sdkrds.NewFromConfig(f.As(account, "switch", worldtest.Allow("rds:*", "*")))
@@ -216,7 +219,7 @@ func (w *world) config() stagingapp.Config {
 		Databases: []stagingapp.Database{{Name: "orders", Engine: w.engine, HostVar: "HOST", Port: w.port, SecretVar: "SECRET", Query: "SELECT 1"}},
 		Tables:    []stagingapp.Table{{Name: "carts", TableVar: "TABLE", Key: map[string]string{"id": "cart-1"}, Hash: [2]string{"id", "cart-1"}}},
 		AtWork: func() bool {
-			return w.rds.Switching(account, "old") || w.rds.Switching(account, "new") || w.ecs.Rolling(account, "staging", "shop") || w.dns.Syncing(account)
+			return w.rds.ProxySwitching(account, "old") || w.rds.ProxySwitching(account, "new") || w.ecs.Rolling(account, "staging", "shop") || w.dns.Syncing(account)
 		},
 	}
 }

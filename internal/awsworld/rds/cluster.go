@@ -44,6 +44,7 @@ type cluster struct {
 	pendingLogs      []string // log exports being turned on or off
 	pendingAuth      *bool    // IAM authentication waiting for the maintenance window
 	pendingPasswords int
+	standing
 
 	queue   []activity // asynchronous work not begun
 	busy    bool
@@ -204,9 +205,10 @@ func (s *Service) viewOptional(c *cluster, v *types.DBCluster) {
 	for _, id := range c.members {
 		v.DBClusterMembers = append(v.DBClusterMembers, types.DBClusterMember{
 			DBInstanceIdentifier: aws.String(id), IsClusterWriter: aws.Bool(id == c.writer),
-			DBClusterParameterGroupStatus: aws.String("in-sync"), PromotionTier: aws.Int32(c.account.instances[id].PromotionTier),
+			DBClusterParameterGroupStatus: aws.String(s.clusterGroupStatus(c, c.account.instances[id])), PromotionTier: aws.Int32(c.account.instances[id].PromotionTier),
 		})
 	}
+	s.viewStanding(c, v)
 	v.PendingModifiedValues = c.pendingView()
 }
 
@@ -313,7 +315,7 @@ func (s *Service) PutServing(accountID string, spec ClusterSpec) error {
 	if a.clusters[spec.ID] != nil {
 		return fmt.Errorf("cluster %s in account %s exists already", spec.ID, accountID)
 	}
-	s.add(a, spec, encryption{owned: true}, s.resourceID("cluster-"), available)
+	s.add(a, spec, encryption{owned: true}, s.resourceID("cluster-"), available).rowless = true
 	return nil
 }
 

@@ -47,31 +47,6 @@ func (s *Service) describeClusters(c *awsworld.Call, in *rds.DescribeDBClustersI
 	return out, nil
 }
 
-func (s *Service) describeEndpoints(c *awsworld.Call, in *rds.DescribeDBClusterEndpointsInput) (*rds.DescribeDBClusterEndpointsOutput, error) {
-	if err := service.OnlyFields(c, "DBClusterIdentifier"); err != nil {
-		return nil, err
-	}
-	out := &rds.DescribeDBClusterEndpointsOutput{}
-	for _, cl := range sorted(s.account(c.Account.ID).clusters) {
-		if in.DBClusterIdentifier != nil && cl.ID != shortID(*in.DBClusterIdentifier) {
-			continue
-		}
-		status := available
-		if s.writerOf(cl) == nil {
-			status = creating
-		}
-		for _, e := range [][2]string{{s.endpoint(cl), "WRITER"}, {s.readerEndpoint(cl), "READER"}} {
-			out.DBClusterEndpoints = append(out.DBClusterEndpoints, types.DBClusterEndpoint{
-				DBClusterIdentifier: aws.String(cl.ID), Endpoint: aws.String(e[0]), EndpointType: aws.String(e[1]), Status: aws.String(status),
-			})
-		}
-	}
-	if in.DBClusterIdentifier != nil && len(out.DBClusterEndpoints) == 0 {
-		return nil, clusterNotFound(*in.DBClusterIdentifier)
-	}
-	return out, nil
-}
-
 func (s *Service) deleteCluster(c *awsworld.Call, in *rds.DeleteDBClusterInput) (*rds.DeleteDBClusterOutput, error) {
 	a := s.account(c.Account.ID)
 	cl := a.clusters[shortID(aws.ToString(in.DBClusterIdentifier))]
@@ -98,6 +73,10 @@ func deletable(a *account, cl *cluster, in *rds.DeleteDBClusterInput, final stri
 		return clusterNotFound(aws.ToString(in.DBClusterIdentifier))
 	case cl.DeletionProtection:
 		return invalidCombination("Cannot delete protected Cluster, please disable deletion protection and try again.")
+	case cl.deployment != nil:
+		return clusterState("Cluster %s belongs to blue/green deployment %s; delete the deployment first.", cl.ID, cl.deployment.id)
+	case cl.follows != nil:
+		return clusterState("Cluster %s is a replica of %s; promote it before deleting it.", cl.ID, cl.follows.ID)
 	case cl.status != available && cl.status != failed:
 		return clusterState("Cluster %s is not in a state to be deleted: %s", cl.ID, cl.status)
 	case aws.ToBool(in.SkipFinalSnapshot) == (final != ""):
@@ -127,7 +106,7 @@ func (s *Service) drop(cl *cluster) {
 	delete(cl.account.clusters, cl.ID)
 	s.release(cl.encryption)
 	s.emit(cl.account.id, cl.arn, clusterDeleted)
-	if s.Databases == nil {
+	if s.Databases == nil || cl.rowless {
 		return
 	}
 	if err := s.Databases.Delete(context.Background(), cl.dbKey()); err != nil {
@@ -221,6 +200,7 @@ func (s *Service) describeVersions(c *awsworld.Call, in *rds.DescribeDBEngineVer
 		out.DBEngineVersions = append(out.DBEngineVersions, types.DBEngineVersion{
 			Engine: aws.String(v.Engine), EngineVersion: aws.String(v.Version), DBParameterGroupFamily: aws.String(family(v.Engine, v.Version)),
 			ExportableLogTypes: logTypes(v.Engine), Status: aws.String(available), SupportedEngineModes: []string{"provisioned"},
+			ValidUpgradeTarget: s.upgradeTargets(v),
 		})
 	}
 	return out, nil

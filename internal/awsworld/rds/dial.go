@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"strings"
+	"syscall"
 
 	"github.com/dbferry/dbferry/internal/awsworld"
 )
@@ -36,6 +37,9 @@ func (s *Service) Dial(ctx context.Context, from NetworkPlace, host string, port
 	}
 	if int32(port) != c.Port {
 		return "", fmt.Errorf("dial tcp %s:%d: connection refused: cluster %s listens on port %d", host, port, c.ID, c.Port)
+	}
+	if c.refusing {
+		return "", fmt.Errorf("dial tcp %s:%d: %w", host, port, syscall.ECONNREFUSED)
 	}
 	if s.Databases == nil {
 		return "", ErrNoRows
@@ -67,9 +71,12 @@ func (s *Service) ClusterEndpoint(account, id string) (host string, ok bool) {
 // resolve.
 func (s *Service) behind(host string) *cluster {
 	host = strings.ToLower(strings.TrimSuffix(host, "."))
+	if c, ok := s.cached(host); ok {
+		return c
+	}
 	for _, a := range s.sortedAccounts() {
 		for _, c := range sorted(a.clusters) {
-			if (host == s.endpoint(c) || host == s.readerEndpoint(c)) && s.writerOf(c) != nil {
+			if (host == s.endpoint(c) || host == s.readerEndpoint(c) || s.hasEndpoint(c, host)) && s.writerOf(c) != nil {
 				return c
 			}
 		}

@@ -17,14 +17,17 @@ var (
 	snapshotAvailable = event{"RDS-EVENT-0075", "backup", "Manual cluster snapshot created"}
 )
 
-// emit sends an event about a resource, given by its ARN.
+// emit keeps an event about a resource, given by its ARN, for DescribeEvents,
+// and sends it to the account's bus.
 func (s *Service) emit(account, arn string, e event) {
+	parts := strings.SplitN(arn, ":", 7)
+	s.keepEvent(account, arn, parts[5], parts[6], e)
 	if s.Emit == nil {
 		return
 	}
-	parts := strings.SplitN(arn, ":", 7)
-	kind, detailType := map[string]string{"cluster": "CLUSTER", "db": "DB_INSTANCE", "cluster-snapshot": "CLUSTER_SNAPSHOT", "db-proxy": "DB_PROXY"}[parts[5]],
-		map[string]string{"cluster": "RDS DB Cluster Event", "db": "RDS DB Instance Event", "cluster-snapshot": "RDS DB Cluster Snapshot Event", "db-proxy": "RDS DB Proxy Event"}[parts[5]]
+	kind, detailType := map[string]string{"cluster": "CLUSTER", "db": "DB_INSTANCE", "cluster-snapshot": "CLUSTER_SNAPSHOT", "db-proxy": "DB_PROXY", "deployment": "BLUE_GREEN_DEPLOYMENT"}[parts[5]],
+		map[string]string{"cluster": "RDS DB Cluster Event", "db": "RDS DB Instance Event", "cluster-snapshot": "RDS DB Cluster Snapshot Event",
+			"db-proxy": "RDS DB Proxy Event", "deployment": "RDS Blue Green Deployment Event"}[parts[5]]
 	s.Emit(account, "aws.rds", detailType, []string{arn}, map[string]any{
 		"EventCategories": []any{e.category}, "SourceType": kind, "SourceArn": arn,
 		"Date": s.w.Now().Format("2006-01-02T15:04:05.000Z"), "Message": e.message,

@@ -22,6 +22,7 @@ type instance struct {
 	created    time.Time
 	epoch      int
 	settled    []string
+	loaded     loadedGroups
 }
 
 // serving: these are the states in which an instance takes connections.
@@ -89,6 +90,7 @@ func (s *Service) addInstance(c *cluster, spec InstanceSpec, status string) *ins
 	if c.writer == "" {
 		c.writer = i.ID
 	}
+	s.boot(i)
 	return i
 }
 
@@ -147,7 +149,7 @@ func (s *Service) instanceView(i *instance) types.DBInstance {
 		StorageEncrypted: aws.Bool(c.encryption.encrypted()), StorageEncryptionType: c.encryption.kind(),
 		IAMDatabaseAuthenticationEnabled: aws.Bool(c.IAMAuthentication), DeletionProtection: aws.Bool(false),
 		BackupRetentionPeriod: aws.Int32(c.BackupRetentionDays), TagList: tagList(i.Tags),
-		DBParameterGroups: []types.DBParameterGroupStatus{{DBParameterGroupName: aws.String(i.ParameterGroup), ParameterApplyStatus: aws.String("in-sync")}},
+		DBParameterGroups: []types.DBParameterGroupStatus{{DBParameterGroupName: aws.String(i.ParameterGroup), ParameterApplyStatus: aws.String(s.instanceGroupStatus(i))}},
 		DBSubnetGroup:     s.subnetGroupView(i.account, i.account.subnetGroups[c.SubnetGroup]),
 		VpcSecurityGroups: s.view(c).VpcSecurityGroups,
 	}

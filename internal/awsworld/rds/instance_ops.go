@@ -1,6 +1,7 @@
 package rds
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -132,7 +133,8 @@ func (s *Service) build(i *instance) {
 }
 
 func (s *Service) modifyInstance(c *awsworld.Call, in *rds.ModifyDBInstanceInput) (*rds.ModifyDBInstanceOutput, error) {
-	if err := service.OnlyFields(c, "DBInstanceIdentifier", "ApplyImmediately", "PromotionTier", "CopyTagsToSnapshot", "AutoMinorVersionUpgrade"); err != nil {
+	if err := service.OnlyFields(c, "DBInstanceIdentifier", "ApplyImmediately", "PromotionTier", "CopyTagsToSnapshot", "AutoMinorVersionUpgrade",
+		"DBInstanceClass", "DBParameterGroupName", "NewDBInstanceIdentifier"); err != nil {
 		return nil, err
 	}
 	i := s.account(c.Account.ID).instances[strings.ToLower(aws.ToString(in.DBInstanceIdentifier))]
@@ -141,6 +143,9 @@ func (s *Service) modifyInstance(c *awsworld.Call, in *rds.ModifyDBInstanceInput
 		return nil, instanceNotFound(aws.ToString(in.DBInstanceIdentifier))
 	case i.status != available:
 		return nil, instanceState("Instance %s is not in available state but %s", i.ID, i.status)
+	}
+	if err := cmp.Or(inSwitchover(i.cluster()), s.moveInstance(i, in)); err != nil {
+		return nil, err
 	}
 	if in.PromotionTier != nil {
 		i.PromotionTier = *in.PromotionTier

@@ -1,6 +1,7 @@
 package rds
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -22,7 +23,7 @@ func (s *Service) modifyCluster(c *awsworld.Call, in *rds.ModifyDBClusterInput) 
 		"ServerlessV2ScalingConfiguration", "BackupRetentionPeriod", "DeletionProtection", "CloudwatchLogsExportConfiguration",
 		"CopyTagsToSnapshot", "EnableIAMDatabaseAuthentication", "PreferredBackupWindow", "PreferredMaintenanceWindow",
 		"DBClusterParameterGroupName", "BacktrackWindow", "StorageType", "DatabaseInsightsMode", "EnablePerformanceInsights",
-		"PerformanceInsightsRetentionPeriod"); err != nil {
+		"PerformanceInsightsRetentionPeriod", "NewDBClusterIdentifier", "ManageMasterUserPassword"); err != nil {
 		return nil, err
 	}
 	cl := s.account(c.Account.ID).clusters[shortID(aws.ToString(in.DBClusterIdentifier))]
@@ -32,7 +33,7 @@ func (s *Service) modifyCluster(c *awsworld.Call, in *rds.ModifyDBClusterInput) 
 	case cl.status != available:
 		return nil, clusterState("DB Cluster %s is not in available state: its status is %s", cl.ID, cl.status)
 	}
-	if err := s.checkModify(cl, in); err != nil {
+	if err := cmp.Or(inSwitchover(cl), s.checkModify(cl, in), s.checkMove(cl, in)); err != nil {
 		return nil, err
 	}
 	if s.applySettings(cl, in) {
@@ -41,6 +42,7 @@ func (s *Service) modifyCluster(c *awsworld.Call, in *rds.ModifyDBClusterInput) 
 	if in.MasterUserPassword != nil {
 		s.resetPassword(cl, *in.MasterUserPassword)
 	}
+	s.applyMove(cl, in)
 	v := s.view(cl)
 	return &rds.ModifyDBClusterOutput{DBCluster: &v}, nil
 }

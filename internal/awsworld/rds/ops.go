@@ -29,13 +29,13 @@ func withTags[In any](op awsworld.Op, tags func(*In) []types.Tag) awsworld.Op {
 }
 
 func (s *Service) ops() []awsworld.Op {
-	return slices.Concat(s.clusterOps(), s.snapshotOps(), s.lookOps(), s.proxyOps())
+	return slices.Concat(s.clusterOps(), s.snapshotOps(), s.lookOps(), s.proxyOps(), s.blueGreenOps(), s.moveOps())
 }
 
 func (s *Service) clusterOps() []awsworld.Op {
 	return []awsworld.Op{
 		row("ModifyDBCluster", s.modifyCluster, s.modifyResources, "§7.1",
-			"durations are modelled; refused in every status but available; managed passwords, renaming, upgrades and port changes are refused by name; a new password waits for an available writer"),
+			"durations are modelled; refused in every status but available; upgrades and port changes are refused by name; a managed password can be left, not entered; a new name holds at once and needs ApplyImmediately, DNS follows; a new password waits for an available writer"),
 		row("AddRoleToDBCluster", s.addRole, s.roleResources, "§4.2",
 			"refused unless the cluster is available; whether RDS can assume the role is not tried; feature names are not checked against the engine version"),
 		row("DeleteDBCluster", s.deleteCluster, s.deleteResources, "§8", "a final snapshot is there at once; automated backups are not kept"),
@@ -49,7 +49,7 @@ func (s *Service) clusterOps() []awsworld.Op {
 			s.one("db", func(c *awsworld.Call) *string {
 				return awsworld.Input[rds.ModifyDBInstanceInput](c).DBInstanceIdentifier
 			}), "",
-			"promotion tier, tag copying and minor upgrades only; takes effect at once"),
+			"class, parameter group, name, promotion tier, tag copying and minor upgrades only; a class, a group and a name need ApplyImmediately; a parameter group waits for a reboot"),
 		row("DeleteDBInstance", s.deleteInstance,
 			s.one("db", func(c *awsworld.Call) *string {
 				return awsworld.Input[rds.DeleteDBInstanceInput](c).DBInstanceIdentifier
@@ -98,10 +98,6 @@ func (s *Service) lookOps() []awsworld.Op {
 			s.one("cluster", func(c *awsworld.Call) *string {
 				return awsworld.Input[rds.DescribeDBClustersInput](c).DBClusterIdentifier
 			}), "§7.1", "Aurora clusters only"),
-		row("DescribeDBClusterEndpoints", s.describeEndpoints,
-			s.one("cluster", func(c *awsworld.Call) *string {
-				return awsworld.Input[rds.DescribeDBClusterEndpointsInput](c).DBClusterIdentifier
-			}), "§4.2", "no custom endpoints"),
 		row("DescribeDBInstances", s.describeInstances,
 			s.one("db", func(c *awsworld.Call) *string {
 				return awsworld.Input[rds.DescribeDBInstancesInput](c).DBInstanceIdentifier
@@ -116,7 +112,8 @@ func (s *Service) lookOps() []awsworld.Op {
 		row("DescribeDBParameterGroups", s.describeInstanceGroups, s.one("pg", func(c *awsworld.Call) *string {
 			return awsworld.Input[rds.DescribeDBParameterGroupsInput](c).DBParameterGroupName
 		}), "", "no parameters inside"),
-		row("DescribeDBEngineVersions", s.describeVersions, nil, "", "a few versions of the two Aurora engines"),
+		row("DescribeDBEngineVersions", s.describeVersions, nil, "",
+			"a few versions of the two Aurora engines; ValidUpgradeTarget holds every later known version of the same or the next major"),
 		row("DescribeOrderableDBInstanceOptions", s.describeOrderable, nil, "",
 			"Aurora's engines; every class of a known family for every version, so that a size that does not exist is offered too; zones, storage and capacities are left out"),
 		row("DescribeAccountAttributes", s.describeAccountAttributes, nil, "§3", "the quotas that matter to clusters"),

@@ -55,6 +55,21 @@ func readFilters(op string, in []types.Filter, known ...string) (filter, error) 
 	return out, nil
 }
 
+// readARNFilters is readFilters for values that are ARNs and stay whole.
+func readARNFilters(op string, in []types.Filter, known ...string) (filter, error) {
+	f, err := readFilters(op, in, known...)
+	if err != nil {
+		return nil, err
+	}
+	for _, x := range in {
+		f[aws.ToString(x.Name)] = nil
+		for _, v := range x.Values {
+			f[aws.ToString(x.Name)] = append(f[aws.ToString(x.Name)], strings.ToLower(v))
+		}
+	}
+	return f, nil
+}
+
 func (f filter) admits(name, value string) bool {
 	values, set := f[name]
 	return !set || slices.Contains(values, strings.ToLower(value))

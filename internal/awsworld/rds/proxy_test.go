@@ -277,12 +277,12 @@ func TestProxyBorrowWaitsInSimulatedTime(t *testing.T) {
 				t.Fatal(err)
 			}
 			if addr, err := v.Borrow(); err == nil {
-				if !strings.HasSuffix(addr, staging+"/new") || f.Switching(staging, "shop") {
+				if !strings.HasSuffix(addr, staging+"/new") || f.ProxySwitching(staging, "shop") {
 					t.Errorf("borrowed %s", addr)
 				}
 				return
 			}
-			if !f.Switching(staging, "shop") {
+			if !f.ProxySwitching(staging, "shop") {
 				t.Error("AWS is not shown at work while its target starts")
 			}
 		}

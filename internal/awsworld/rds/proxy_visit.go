@@ -136,9 +136,9 @@ func (v *ProxyVisit) End() {
 	v.p.visits = slices.DeleteFunc(v.p.visits, func(o *ProxyVisit) bool { return o == v })
 }
 
-// Switching tells whether AWS still works on what was asked of a proxy: a
+// ProxySwitching tells whether AWS still works on what was asked of a proxy: a
 // change of the proxy, or a target that has not come to its health check.
-func (s *Service) Switching(account, proxy string) bool {
+func (s *Service) ProxySwitching(account, proxy string) bool {
 	p := s.account(account).proxies[proxy]
 	return p != nil && (p.status != types.DBProxyStatusAvailable || p.target != nil && p.target.stage != stageChecked)
 }

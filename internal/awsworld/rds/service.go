@@ -36,6 +36,7 @@ type Databases interface {
 	DeleteImage(ctx context.Context, image string) error
 	// Addr is where the database listens, as host:port.
 	Addr(ctx context.Context, key string) (hostport string, err error)
+	Replicas
 }
 
 // Service is RDS in all accounts of one world.
@@ -52,6 +53,14 @@ type Service struct {
 	// Broken is told when Databases fails; nil panics, because a rehearsal whose
 	// databases fail proves nothing.
 	Broken func(error)
+	// Proxies is RDS Proxy as far as Blue/Green deployments ask it; nil for none.
+	Proxies Proxies
+	// ProxiesBlock says that a proxy keeps Blue/Green deployments from being
+	// created and switched over, as before April 2026 and with global databases.
+	ProxiesBlock bool
+	// Turned is told when a Blue/Green deployment changes its status, with the
+	// present name of its blue cluster; nil tells nobody.
+	Turned func(account, blue, status string)
 
 	w        *awsworld.World
 	kms      *kms.Service
@@ -60,6 +69,8 @@ type Service struct {
 	// withdrawn are instance classes that are offered no more.
 	withdrawn []string
 	upgrades  map[string]string // of versions whose support has ended, on restore
+	stale     []staleName
+	outages   []Outage
 }
 
 // New registers the operations of RDS.
@@ -83,6 +94,7 @@ type account struct {
 	quotas         map[string]int64
 	proxies        map[string]*proxy
 	copying        int
+	migration
 }
 
 func (s *Service) account(id string) *account {

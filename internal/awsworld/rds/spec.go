@@ -49,7 +49,8 @@ type ClusterSpec struct {
 	MaintenanceWindow   string // "mon:04:00-mon:04:30", UTC
 	StorageType         string // "aurora" or "aurora-iopt1"
 	HTTPEndpoint        bool
-	AdvancedInsights    bool // Database Insights mode
+	AdvancedInsights    bool   // Database Insights mode
+	ManagedSecretARN    string // of a master password that RDS keeps in Secrets Manager
 	AvailabilityZones   []string
 	Tags                map[string]string
 
@@ -87,6 +88,7 @@ type ParameterGroup struct {
 	Family      string // "aurora-mysql8.0"
 	Description string
 	Tags        map[string]string
+	Parameters  map[string]string // what differs from the family's defaults
 }
 
 // SubnetGroup is a DB subnet group; its subnets must have been put before.

@@ -36,6 +36,23 @@ type Timing struct {
 	DialTimeout   time.Duration
 
 	Proxy ProxyTiming
+	Reboot Range
+
+	// Blue/Green deployments (docs/migration.md §1.8, §1.12).
+	GreenBegin       Range    // until the first task begins
+	GreenClone       Transfer // the clone of the volume; it shares blue's pages
+	GreenUpgrade     Range
+	GreenEndpoints   Range
+	MemberLate       Range   // the last instance becomes available after its deployment
+	CatchUpRate      float64 // seconds of lag that a replica gains in one second
+	SwitchGuard      Range   // guardrails, before anything is refused
+	SwitchPrepare    Range
+	SwitchDrop       Range // writes are refused, connections still taken
+	SwitchRename     Range
+	SwitchDNS        Range // the names still lead to the old cluster
+	SwitchGreenDNS   Range // the green names still lead to the new production
+	SwitchFinish     Range // after DNS has followed, until the deployment is complete
+	DeploymentDelete Range
 }
 
 // DefaultTiming makes 100 GB take about 10 minutes to back up, 45 to copy and
@@ -59,6 +76,22 @@ func DefaultTiming() Timing {
 		DialTimeout:   5 * time.Second,
 
 		Proxy: defaultProxyTiming(),
+		Reboot: Range{25 * time.Second, 60 * time.Second},
+
+		GreenBegin:       Range{20 * time.Second, 40 * time.Second},
+		GreenClone:       Transfer{Range{9 * time.Minute, 14 * time.Minute}, 2e9},
+		GreenUpgrade:     Range{18 * time.Minute, 30 * time.Minute},
+		GreenEndpoints:   Range{time.Minute, 2 * time.Minute},
+		MemberLate:       Range{15 * time.Second, 45 * time.Second},
+		CatchUpRate:      20,
+		SwitchGuard:      Range{9 * time.Second, 12 * time.Second},
+		SwitchPrepare:    Range{500 * time.Millisecond, time.Second},
+		SwitchDrop:       Range{200 * time.Millisecond, 400 * time.Millisecond},
+		SwitchRename:     Range{1500 * time.Millisecond, 2500 * time.Millisecond},
+		SwitchDNS:        Range{30 * time.Second, 34 * time.Second},
+		SwitchGreenDNS:   Range{60 * time.Second, 63 * time.Second},
+		SwitchFinish:     Range{1500 * time.Millisecond, 3 * time.Second},
+		DeploymentDelete: Range{time.Minute, 2 * time.Minute},
 	}
 }
 

@@ -40,6 +40,7 @@ var ctx = context.Background()
 type rows struct {
 	live, images map[string]content
 	deleted      []string
+	replication
 }
 
 type content struct {
@@ -47,7 +48,9 @@ type content struct {
 	user, password string
 }
 
-func newRows() *rows { return &rows{live: map[string]content{}, images: map[string]content{}} }
+func newRows() *rows {
+	return &rows{live: map[string]content{}, images: map[string]content{}, replication: newReplication()}
+}
 
 func (r *rows) Create(_ context.Context, key, _, user, password string) error {
 	r.live[key] = content{user: user, password: password}
@@ -80,6 +83,9 @@ func (r *rows) SetPassword(_ context.Context, key, user, password string) error 
 }
 
 func (r *rows) Delete(_ context.Context, key string) error {
+	if _, ok := r.live[key]; !ok {
+		return errors.New("no database " + key)
+	}
 	delete(r.live, key)
 	r.deleted = append(r.deleted, key)
 	return nil
