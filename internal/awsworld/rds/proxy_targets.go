@@ -70,6 +70,9 @@ func (s *Service) registrable(p *proxy, in *rds.RegisterDBProxyTargetsInput) (*c
 	case p.AddressesExhausted:
 		return nil, &types.InsufficientAvailableIPsInSubnetFault{Message: aws.String("Not enough available IP addresses in the subnets of proxy " + p.Name)}
 	}
+	if err := s.MayRegister(p.account.id, cl.ID); err != nil {
+		return nil, err
+	}
 	return cl, cl.mayBeTarget()
 }
 

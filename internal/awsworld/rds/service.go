@@ -53,7 +53,8 @@ type Service struct {
 	// Broken is told when Databases fails; nil panics, because a rehearsal whose
 	// databases fail proves nothing.
 	Broken func(error)
-	// Proxies is RDS Proxy as far as Blue/Green deployments ask it; nil for none.
+	// Proxies is RDS Proxy as far as Blue/Green deployments ask it: the simulated
+	// proxies, unless somebody else is put here; nil for none.
 	Proxies Proxies
 	// ProxiesBlock says that a proxy keeps Blue/Green deployments from being
 	// created and switched over, as before April 2026 and with global databases.
@@ -76,6 +77,7 @@ type Service struct {
 // New registers the operations of RDS.
 func New(w *awsworld.World, keys *kms.Service) *Service {
 	s := &Service{w: w, kms: keys, Timing: DefaultTiming(), accounts: map[string]*account{}, versions: knownVersions()}
+	s.Proxies = ownProxies{s}
 	w.Register(s.ops()...)
 	return s
 }
