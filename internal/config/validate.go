@@ -93,6 +93,9 @@ func (t Target) validate(at string, p *Problems) {
 	for i, s := range t.Tables {
 		p.pattern(fmt.Sprintf("%s.tables[%d].match", at, i), s.Match)
 	}
+	if t.Switch != nil {
+		t.Switch.validate(at+".switch", t, p)
+	}
 }
 
 func (n Network) validate(at string, p *Problems) {

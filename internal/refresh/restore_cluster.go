@@ -24,6 +24,9 @@ type Restored struct {
 	JobID string `json:"jobId"`
 	Name  string `json:"name"` // cluster identifier or table name in the target
 	ARN   string `json:"arn"`
+	// ResourceID is AWS's own id, which a later resource of the same name does not
+	// have.
+	ResourceID string `json:"resourceId"`
 }
 
 // clusterStep is what the steps on a restored cluster have.
@@ -114,6 +117,11 @@ func (s *restoreCluster) do(ctx context.Context, in ItemInput) (converge.Answer,
 		return a, nil, err
 	}
 	fact.JobID = intent.ResourceID
+	c, err := s.restored(ctx, in)
+	if err != nil {
+		return converge.Answer{}, nil, err
+	}
+	fact.ResourceID = aws.ToString(c.DbClusterResourceId)
 	_, err = s.rds.AddTagsToResource(ctx, &rds.AddTagsToResourceInput{ResourceName: &fact.ARN, Tags: rdsTagList(ownTags(in, s.t.Name))})
 	return a, fact, fault.AWS("tag the restored cluster", fact.ARN, err)
 }

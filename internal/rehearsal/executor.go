@@ -48,7 +48,7 @@ func (s *stage) handler(fn *lambda.Function, caller awsworld.Caller, log *slog.L
 	if !ok {
 		return nil, "", awsworld.Errorf("Runtime.InvalidEntrypoint", "function %s runs %q, for which there is no step", fn.Name, rt.Function)
 	}
-	rt.AWS, rt.Now, rt.Log = s.w.Config(caller), s.w.Now, log
+	rt.AWS, rt.Now, rt.Sleep, rt.Log = s.w.Config(caller), s.w.Now, s.w.Kernel.Sleep, log
 	rt.Dialer = dialer{s.rds, s.place(fn)}
 	h, err := build(rt)
 	return h, rt.Function, err
