@@ -91,6 +91,46 @@ func Begin(ctx context.Context, rt lambdafn.Runtime, refreshID, execution string
 	return ledger.New(rt.AWS, rt.Ledger).Put(ctx, executionKey(execution), r)
 }
 
+// openSwitch is what close-run and notify must know of a switch: the part of its
+// plan that they read (internal/switchover writes it).
+type openSwitch struct {
+	RefreshID string `json:"refreshId"`
+	Previous  string `json:"previous"` // generation that served before, if one did
+	Execution string `json:"execution"`
+	Phase     string `json:"phase"`
+	Moves     []struct {
+		Kind string `json:"kind"`
+		Name string `json:"name"`
+		From string `json:"from"`
+		To   string `json:"to"`
+	} `json:"moves"`
+}
+
+// switchOf reads the switch that an execution works on; nil when it works on none.
+func (s *step) switchOf(ctx context.Context, execution string) (*openSwitch, error) {
+	var o openSwitch
+	_, found, err := s.ledger.Get(ctx, "switch/current.json", &o)
+	if err != nil || !found || o.Execution != execution {
+		return nil, err
+	}
+	return &o, nil
+}
+
+// halfWay corrects the verdict of a switch that was stopped or timed out: when
+// pointers may be half-way, somebody has to finish it or put it back.
+func (s *step) halfWay(ctx context.Context, end End) (End, error) {
+	if end.Verdict != Failed || end.Error == "" || strings.HasPrefix(end.Error, "Ferry.") {
+		return end, nil
+	}
+	o, err := s.switchOf(ctx, end.Execution)
+	if err != nil || o == nil || o.Phase != "moving" {
+		return end, err
+	}
+	end.Verdict = NeedsOperator
+	end.Cause = strings.TrimSpace(end.Cause + " The switch to " + o.RefreshID + ` was ended half-way: finish it with {"refreshId":"` + o.RefreshID + `"} or put it back with {"undo":true}.`)
+	return end, nil
+}
+
 // Credential is a user with its password, which no printing shows.
 type Credential = credential
 

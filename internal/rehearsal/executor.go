@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"log/slog"
+	"maps"
 	"net"
 	"os"
 	"path/filepath"
@@ -15,6 +16,7 @@ import (
 	"github.com/dbferry/dbferry/internal/dbconn"
 	"github.com/dbferry/dbferry/internal/lambdafn"
 	"github.com/dbferry/dbferry/internal/refresh"
+	"github.com/dbferry/dbferry/internal/switchover"
 )
 
 // execute runs a deployed function: the same constructor and the same edge as
@@ -36,6 +38,13 @@ func (s *stage) execute(ctx context.Context, fn *lambda.Function, caller awsworl
 	return out, nil
 }
 
+// steps are the functions of all workflows, by folder.
+var steps = func() map[string]lambdafn.Constructor {
+	all := maps.Clone(refresh.Steps)
+	maps.Copy(all, switchover.Steps)
+	return all
+}()
+
 // handler builds the step that the function's environment names.
 func (s *stage) handler(fn *lambda.Function, caller awsworld.Caller, log *slog.Logger) (lambdafn.Handler, string, error) {
 	rt, err := lambdafn.Load(
@@ -44,7 +53,7 @@ func (s *stage) handler(fn *lambda.Function, caller awsworld.Caller, log *slog.L
 	if err != nil {
 		return nil, "", err
 	}
-	build, ok := refresh.Steps[rt.Function]
+	build, ok := steps[rt.Function]
 	if !ok {
 		return nil, "", awsworld.Errorf("Runtime.InvalidEntrypoint", "function %s runs %q, for which there is no step", fn.Name, rt.Function)
 	}

@@ -31,7 +31,8 @@ type Plan struct {
 	ID        string    `json:"id"` // of this switch; a refresh may be switched to more than once
 	RefreshID string    `json:"refreshId"`
 	Target    string    `json:"target"`
-	Execution string    `json:"execution"` // that works on it now
+	Previous  string    `json:"previous,omitempty"` // generation that served before; empty when none or several did
+	Execution string    `json:"execution"`          // that works on it now
 	Reason    string    `json:"reason,omitempty"`
 	Phase     Phase     `json:"phase"`
 	StartedAt time.Time `json:"startedAt"`

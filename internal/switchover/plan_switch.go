@@ -196,7 +196,27 @@ func (s *planSwitch) plan(ctx context.Context, in PlanInput, want Input) (Plan, 
 		}
 		p.Items = append(p.Items, Item{Kind: it.Kind, Source: it.Source, Name: it.Name, CutOff: it.CutOff, Serving: served})
 	}
+	if p.Previous, err = s.previous(ctx, p); err != nil {
+		return p, err
+	}
 	return p, s.moves(&p, g, live)
+}
+
+// previous is the one generation that all items were at, for the way back.
+func (s *planSwitch) previous(ctx context.Context, p Plan) (string, error) {
+	id := ""
+	for _, it := range p.Items {
+		var v Serving
+		_, found, err := s.ledger.Get(ctx, servingKey(it.Kind, it.Source), &v)
+		if err != nil {
+			return "", err
+		}
+		if !found || v.Name != it.Serving || id != "" && id != v.RefreshID {
+			return "", nil
+		}
+		id = v.RefreshID
+	}
+	return id, nil
 }
 
 func short(execution string) string { return token(execution)[:6] }
