@@ -21,6 +21,7 @@ import (
 const (
 	productionBackup = "production-backup"
 	stagingRestore   = "staging-restore"
+	stagingSwitch    = "staging-switch"
 )
 
 // machine is a deployed state machine.

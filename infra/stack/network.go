@@ -1,6 +1,8 @@
 package stack
 
 import (
+	"fmt"
+
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
 	"github.com/aws/jsii-runtime-go"
 
@@ -21,7 +23,8 @@ var databasePorts = map[string]float64{"MySql": 3306, "PostgreSql": 5432}
 // addNetwork makes the two security groups. A quarantined cluster is reached by
 // the functions only, and reaches nothing: restored triggers and extensions
 // must not call out with production's data.
-func (s *side) addNetwork(n config.Network) {
+func (s *side) addNetwork(t config.Target) {
+	n := t.Network
 	functions := s.securityGroup("FunctionsSecurityGroup", s.place.FunctionsSecurityGroup(), n.VPC,
 		"dbferry: functions that log in to restored clusters",
 		egress(443, "AWS APIs", "0.0.0.0/0"))
@@ -30,7 +33,24 @@ func (s *side) addNetwork(n config.Network) {
 	for _, engine := range []string{"MySql", "PostgreSql"} {
 		s.allow(engine, databasePorts[engine], functions, quarantine)
 	}
+	if t.Switch != nil {
+		s.letOutToProxies(functions, t.Switch.ProxySecurityGroups)
+	}
 	s.shared.network = &network{subnets: n.FunctionSubnets, functions: functions, quarantine: quarantine}
+}
+
+// letOutToProxies lets the functions reach the proxies through which they prove
+// what serves. The proxies' groups are the user's, and must let them in.
+func (s *side) letOutToProxies(functions string, groups []string) {
+	for i, group := range groups {
+		for _, engine := range []string{"MySql", "PostgreSql"} {
+			port := databasePorts[engine]
+			awsec2.NewCfnSecurityGroupEgress(s.Stack, text(fmt.Sprintf("FunctionsToProxies%s%d", engine, i)), &awsec2.CfnSecurityGroupEgressProps{
+				GroupId: functions, DestinationSecurityGroupId: text(group), Description: text("RDS proxies"),
+				IpProtocol: text("tcp"), FromPort: jsii.Number(port), ToPort: jsii.Number(port),
+			})
+		}
+	}
 }
 
 // securityGroup returns the group's id. Its egress is always given, because EC2

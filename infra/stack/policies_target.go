@@ -9,7 +9,7 @@ import (
 // table that exists is limited to those that carry dbferry's tag.
 func targetSteps(c config.Config, t config.Target, vaultKey string) []step {
 	g := grants{c.Place(t)}
-	return []step{
+	return append([]step{
 		{name: "staging-ready", description: "Proves that this account can receive, and says so to production", timeout: long, inNetwork: true,
 			ledger: readWrite, policy: g.stagingReady(t, vaultKey)},
 		{name: "verify-manifest", description: "Checks a manifest as if it came from a stranger, and claims it", wholeSet: true,
@@ -24,10 +24,19 @@ func targetSteps(c config.Config, t config.Target, vaultKey string) []step {
 		{name: "restore-table", description: "Restores one table", ledger: readWrite, policy: g.restoreTable()},
 		{name: "finish-table", description: "Applies the settings that a restore leaves out, compares with production's", ledger: readWrite, policy: g.finishTable(t)},
 		{name: "record-candidate", description: "Opens what is safe and records it", wholeSet: true, quarantine: true, ledger: readWrite,
-			policy: []statement{g.lookAtClusters(), g.modifyOwnClusters()}},
+			policy: g.recordCandidate(t)},
 		g.closing(),
 		g.notifying(),
+	}, switchSteps(c, t)...)
+}
+
+// recordCandidate starts the switch where the configuration says so.
+func (g grants) recordCandidate(t config.Target) []statement {
+	out := []statement{g.lookAtClusters(), g.modifyOwnClusters()}
+	if t.Switch != nil && t.Switch.Automatic {
+		out = append(out, allow("StartSwitch", []string{"states:StartExecution"}, g.MachineARN(stagingSwitch, t.Name)))
 	}
+	return out
 }
 
 // configuredSecrets are the names of all secrets that the target's clusters use.

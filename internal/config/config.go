@@ -47,6 +47,7 @@ type Target struct {
 	Network  Network           `json:"network" doc:"where restored clusters live"`
 	Clusters []ClusterSettings `json:"clusters,omitempty" doc:"settings of restored clusters; the first entry that matches a cluster holds"`
 	Tables   []TableSettings   `json:"tables,omitempty" doc:"settings of restored tables; the first entry that matches a table holds"`
+	Switch   *Switch           `json:"switch,omitempty" doc:"how applications are moved to refreshed data; absent: a refresh ends with a candidate"`
 }
 
 // Network is where in a target account restored clusters live.

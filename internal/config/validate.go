@@ -94,6 +94,9 @@ func (t Target) validate(at string, p *Problems) {
 	for i, s := range t.Tables {
 		s.validate(fmt.Sprintf("%s.tables[%d]", at, i), p)
 	}
+	if t.Switch != nil {
+		t.Switch.validate(at+".switch", t, p)
+	}
 }
 
 func (n Network) validate(at string, p *Problems) {

@@ -120,7 +120,11 @@ func (g Ground) WithApplication(c config.Config, target string, s Serving) (Grou
 	}}
 	a.SecurityGroups = append(slices.Clone(a.SecurityGroups),
 		SecurityGroup{d.app.Group, target + "-application", t.Network.VPC, nil},
-		SecurityGroup{d.proxyGroup(), target + "-proxies", t.Network.VPC, []Rule{{3306, 3306, d.app.Group, ""}, {5432, 5432, d.app.Group, ""}}})
+		SecurityGroup{d.proxyGroup(), target + "-proxies", t.Network.VPC, []Rule{
+			{3306, 3306, d.app.Group, ""}, {5432, 5432, d.app.Group, ""},
+			// dbferry's functions prove a proxy from within; their group is not known before it is deployed.
+			{3306, 3306, "", "10.0.0.0/8"}, {5432, 5432, "", "10.0.0.0/8"},
+		}})
 	if s.CNAME {
 		d.app.Zone = Zone{"Z" + strings.ToUpper(hash("zone of " + target)[:20]), target + ".internal", t.Network.VPC}
 	}

@@ -34,7 +34,10 @@ type Runtime struct {
 	// is opened; only the functions that need it have it.
 	Quarantine string
 
-	Now    func() time.Time
+	Now func() time.Time
+	// Sleep waits inside an invocation; only for waits of seconds in which
+	// applications are cut off, others are the state machine's.
+	Sleep  func(ctx context.Context, d time.Duration) error
 	Dialer dbconn.Dialer
 	Log    *slog.Logger
 	Fork   Fork // how Each runs; nil: goroutines

@@ -52,7 +52,7 @@ func prepare(name string, build Constructor, log *slog.Logger) (Handler, error) 
 	if rt.AWS, err = awsconfig.LoadDefaultConfig(context.Background(), sdkOptions...); err != nil {
 		return nil, fmt.Errorf("AWS settings: %w", err)
 	}
-	rt.Now, rt.Dialer, rt.Log = time.Now, dbconn.TLS(), log
+	rt.Now, rt.Sleep, rt.Dialer, rt.Log = time.Now, sleep, dbconn.TLS(), log
 	return build(rt)
 }
 
@@ -78,6 +78,17 @@ func brief(message string) string {
 		return message
 	}
 	return strings.ToValidUTF8(message[:longestMessage], "") + " … (cut; the whole text is in the function's log)"
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // killed is how the rehearsal ends a function in the middle; it must not be

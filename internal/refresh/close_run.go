@@ -119,21 +119,26 @@ func (s *closeRun) do(ctx context.Context, end End) (Closed, error) {
 	if err != nil {
 		return out, err
 	}
-	out.RefreshID = end.RefreshID
-	if end.RefreshID == "" {
-		return out, nil // it never began: nothing is locked, nothing is recorded
+	if end, err = s.halfWay(ctx, end); err != nil {
+		return out, err
 	}
-	out.Verdict, out.Cause = end.Verdict, end.Cause
+	out.RefreshID, out.Verdict, out.Cause = end.RefreshID, end.Verdict, end.Cause
+	if err := s.ledger.Release(ctx, servingLock, end.Execution); err != nil {
+		out.Trouble = append(out.Trouble, err.Error())
+	}
+	if end.RefreshID == "" {
+		return out, nil // it never began: nothing else is locked, nothing is recorded
+	}
 	record := closed{End: end, At: s.Now().UTC()}
 	if _, err := s.ledger.Create(ctx, endKey(end.RefreshID, end.Execution), record); err != nil {
 		return out, err
 	}
-	if end.Verdict == Succeeded {
+	if end.Verdict == Succeeded && !switching(end.Execution) {
 		if _, err := s.ledger.Create(ctx, succeededKey(end.RefreshID), record); err != nil {
 			return out, err
 		}
 	}
-	out.Trouble = s.release(ctx, end)
+	out.Trouble = append(out.Trouble, s.release(ctx, end)...)
 	// The alarm for NeedsOperator counts this line (infra/stack/alarm.go).
 	s.Log.Info("run closed", "verdict", end.Verdict, "refresh", end.RefreshID, "execution", end.Execution, "trouble", out.Trouble)
 	return out, nil

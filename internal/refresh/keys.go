@@ -62,9 +62,10 @@ func executionKey(execution string) string {
 }
 
 // toldKey says that people were told of an end: of each execution's once, and
-// of a refresh's success once, however many executions confirm it.
+// of a refresh's success once, however many executions confirm it. A switch is an
+// event of its own each time.
 func toldKey(end End) string {
-	if end.Verdict == Succeeded && end.RefreshID != "" {
+	if end.Verdict == Succeeded && end.RefreshID != "" && !switching(end.Execution) {
 		return runKey(end.RefreshID, "told-succeeded.json")
 	}
 	return strings.TrimSuffix(executionKey(end.Execution), ".json") + "-notified.json"

@@ -48,6 +48,9 @@ func (s *notify) do(ctx context.Context, end End) error {
 	if err != nil {
 		return err
 	}
+	if end, err = s.halfWay(ctx, end); err != nil {
+		return err
+	}
 	key := toldKey(end)
 	if mine, err := s.take(ctx, key, end); err != nil || !mine {
 		return err
@@ -104,7 +107,11 @@ func (s *notify) send(ctx context.Context, end End) error {
 	if err != nil {
 		return err
 	}
-	subject, body := message(end, s.Side, s.Config.Region, cut, differ)
+	o, err := s.switchOf(ctx, end.Execution)
+	if err != nil {
+		return err
+	}
+	subject, body := message(end, s.Side, s.Config.Region, cut, differ, o)
 	_, err = s.sns.Publish(ctx, &sns.PublishInput{TopicArn: aws.String(s.here.TopicARN()), Subject: &subject, Message: &body})
 	return fault.AWS("send the notification", s.here.TopicARN(), err)
 }
@@ -215,27 +222,81 @@ func describeLeftOut(m Manifest, c Candidate, now time.Time) string {
 
 // message is the text of a notification. SNS takes subjects of at most 100
 // ASCII characters.
-func message(end End, side, region, cut string, differ []string) (subject, body string) {
+func message(end End, side, region, cut string, differ []string, o *openSwitch) (subject, body string) {
+	work := "refresh"
+	if switching(end.Execution) {
+		work, cut, differ = "switch to", "", nil
+	}
 	what := end.RefreshID
 	if what == "" {
 		what = "a refresh"
 	}
-	subject = fmt.Sprintf("dbferry %s: %s (%s)", end.Verdict, what, side)
-	lines := []string{fmt.Sprintf("%s: refresh %s for %s, in %s.", end.Verdict, what, end.Target, side)}
+	subject = fmt.Sprintf("dbferry %s: %s (%s)", end.Verdict, strings.TrimPrefix(work+" "+what, "refresh "), side)
+	lines := []string{fmt.Sprintf("%s: %s %s for %s, in %s.", end.Verdict, work, what, end.Target, side)}
 	if cut != "" {
 		lines = append(lines, cut)
 	}
 	lines = append(lines, differ...)
+	lines = append(lines, moved(end, o)...)
 	if end.Cause != "" {
 		lines = append(lines, "", "Why: "+end.Cause)
 	}
-	lines = append(lines, "", "Next: "+next(end, side),
+	lines = append(lines, "", "Next: "+next(end, side, o),
 		"Execution: https://"+region+".console.aws.amazon.com/states/home?region="+region+"#/v2/executions/details/"+end.Execution)
 	return subject, strings.Join(lines, "\n")
 }
 
+// switching says whether an execution is of the machine that moves pointers.
+func switching(execution string) bool {
+	return strings.Contains(execution, ":"+names.Prefix+"-staging-switch-")
+}
+
+// moved lists what a switch has changed.
+func moved(end End, o *openSwitch) []string {
+	if o == nil || end.Verdict != Succeeded || o.Phase != "moved" {
+		return nil
+	}
+	lines := []string{"", fmt.Sprintf("Changed, %d pointer(s):", len(o.Moves))}
+	for i, m := range o.Moves {
+		if i == mostItems {
+			return append(lines, fmt.Sprintf("  and %d more, in switch/current.json of the ledger", len(o.Moves)-mostItems))
+		}
+		line := "  " + m.Kind + " " + m.Name
+		if m.To != "" {
+			line += ": " + orNothing(m.From) + " → " + m.To
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+func orNothing(s string) string {
+	if s == "" {
+		return "nothing"
+	}
+	return s
+}
+
+// nextOfSwitch is what to do after a switch.
+func nextOfSwitch(end End, o *openSwitch) string {
+	switch {
+	case end.Verdict == Succeeded && o != nil && o.Phase == "moved" && o.Previous != "":
+		return fmt.Sprintf("nothing. The way back: start the machine with {\"refreshId\":%q}.", o.Previous)
+	case end.Verdict == Succeeded:
+		return "nothing."
+	case end.Verdict == RolledBack:
+		return fmt.Sprintf("applications use what they used before, proved. Mend what is named above, then start the machine with {\"refreshId\":%q}.", end.RefreshID)
+	case end.Verdict == NeedsOperator:
+		return fmt.Sprintf("pointers may be half-way. Read what is named above; then {\"undo\":true} puts everything back, {\"refreshId\":%q} finishes. docs/operations.md#needs-operator", end.RefreshID)
+	}
+	return fmt.Sprintf("what serves was not touched. Mend what is named above, then start the machine with {\"refreshId\":%q}.", end.RefreshID)
+}
+
 // next is what the operator does now; docs/operations.md has the same table.
-func next(end End, side string) string {
+func next(end End, side string, o *openSwitch) string {
+	if switching(end.Execution) {
+		return nextOfSwitch(end, o)
+	}
 	switch {
 	case end.Verdict == Succeeded:
 		return "nothing."

@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/rds"
 	rdstypes "github.com/aws/aws-sdk-go-v2/service/rds/types"
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
 
 	"github.com/dbferry/dbferry/internal/converge"
 	"github.com/dbferry/dbferry/internal/fault"
@@ -90,7 +91,37 @@ func (s *recordCandidate) do(ctx context.Context, in RunInput) (Opened, error) {
 	if c.Inherited, err = s.inherit(ctx, p); err != nil {
 		return Opened{}, err
 	}
-	return Opened{Status: string(converge.Done), Items: len(c.Items)}, s.ledger.Put(ctx, candidateKey(in.RefreshID), c)
+	if err := s.ledger.Put(ctx, candidateKey(in.RefreshID), c); err != nil {
+		return Opened{}, err
+	}
+	return Opened{Status: string(converge.Done), Items: len(c.Items)}, s.startSwitch(ctx, in.RefreshID)
+}
+
+// startSwitch begins the switch where the configuration says so. The name makes
+// it one switch, however often it is asked for.
+func (s *recordCandidate) startSwitch(ctx context.Context, id string) error {
+	if s.t.Switch == nil || !s.t.Switch.Automatic {
+		return nil
+	}
+	arn := s.here.MachineARN("staging-switch", s.t.Name)
+	_, err := sfn.NewFromConfig(s.AWS).StartExecution(ctx, &sfn.StartExecutionInput{
+		StateMachineArn: &arn, Name: aws.String("refresh-" + id), Input: aws.String(fmt.Sprintf(`{"refreshId":%q}`, id)),
+	})
+	if fault.HasCode(err, "ExecutionAlreadyExists") {
+		return nil
+	}
+	return fault.AWS("start the switch", arn, err)
+}
+
+// openGroups are what an opened cluster wears. Where dbferry switches
+// applications, its functions must still get in to prove the cluster, so the
+// group that admits them, and nobody else, stays on.
+func (s *recordCandidate) openGroups() []string {
+	groups := slices.Clone(s.t.Network.DatabaseSecurityGroups)
+	if s.t.Switch != nil {
+		groups = append(groups, s.Quarantine)
+	}
+	return groups
 }
 
 // judge requires the last fact of every item.
@@ -167,9 +198,9 @@ func (s *recordCandidate) open(ctx context.Context, c Candidate) (wait bool, err
 		if cl == nil {
 			return false, fault.New(fault.RestoreFailed, "open "+it.Name, it.Name, "somebody deleted it; start a new refresh", "the restored cluster is gone")
 		}
-		asked, inForce := wears(cl, s.t.Network.DatabaseSecurityGroups)
+		asked, inForce := wears(cl, s.openGroups())
 		a, err := s.modify(ctx, cl, &rds.ModifyDBClusterInput{
-			DBClusterIdentifier: cl.DBClusterIdentifier, ApplyImmediately: aws.Bool(true), VpcSecurityGroupIds: s.t.Network.DatabaseSecurityGroups,
+			DBClusterIdentifier: cl.DBClusterIdentifier, ApplyImmediately: aws.Bool(true), VpcSecurityGroupIds: s.openGroups(),
 		}, !asked)
 		if err != nil {
 			return false, err

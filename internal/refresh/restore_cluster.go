@@ -104,6 +104,14 @@ func (s *restoreCluster) do(ctx context.Context, in ItemInput) (converge.Answer,
 	if err != nil || a.Status != converge.Done {
 		return a, nil, err
 	}
+	c, err := s.describe(ctx, fact.Name)
+	if err != nil {
+		return converge.Answer{}, nil, err
+	}
+	if c == nil {
+		return quickWait, nil, nil // the job is done before the cluster is seen
+	}
+	fact.ResourceID = aws.ToString(c.DbClusterResourceId)
 	_, err = s.rds.AddTagsToResource(ctx, &rds.AddTagsToResourceInput{ResourceName: &fact.ARN, Tags: rdsTagList(ownTags(in, s.t.Name))})
 	return a, fact, fault.AWS("tag the restored cluster", fact.ARN, err)
 }

@@ -20,6 +20,9 @@ type Restored struct {
 	JobID string `json:"jobId"`
 	Name  string `json:"name"` // cluster identifier or table name in the target
 	ARN   string `json:"arn"`
+	// ResourceID is AWS's own id, which a later resource of the same name does not
+	// have.
+	ResourceID string `json:"resourceId"`
 }
 
 // restoring is what restores of both kinds have in common. Each attempt has a

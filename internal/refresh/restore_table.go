@@ -74,6 +74,7 @@ func (s *restoreTable) do(ctx context.Context, in ItemInput) (converge.Answer, a
 	if table == nil || table.TableStatus != ddbtypes.TableStatusActive {
 		return quickWait, nil, nil // the job is done before the table can be tagged
 	}
+	fact.ResourceID = aws.ToString(table.TableId)
 	_, err = s.ddb.TagResource(ctx, &dynamodb.TagResourceInput{ResourceArn: &fact.ARN, Tags: ddbTags(ownTags(in, s.t.Name))})
 	return a, fact, fault.AWS("tag the restored table", fact.ARN, err)
 }

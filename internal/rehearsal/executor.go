@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"log/slog"
+	"maps"
 	"net"
 	"os"
 	"path/filepath"
@@ -15,6 +16,7 @@ import (
 	"github.com/dbferry/dbferry/internal/lambdafn"
 	"github.com/dbferry/dbferry/internal/refresh"
 	"github.com/dbferry/dbferry/internal/simnet"
+	"github.com/dbferry/dbferry/internal/switchover"
 )
 
 // execute runs a deployed function: the same constructor and the same edge as
@@ -65,6 +67,12 @@ func (s *stage) takeWarm(fn *lambda.Function, caller awsworld.Caller) (*environm
 	h, name, err := s.handler(fn, caller, log)
 	return &environment{name, log, h}, err
 }
+// steps are the functions of all workflows, by folder.
+var steps = func() map[string]lambdafn.Constructor {
+	all := maps.Clone(refresh.Steps)
+	maps.Copy(all, switchover.Steps)
+	return all
+}()
 
 // handler builds the step that the function's environment names.
 func (s *stage) handler(fn *lambda.Function, caller awsworld.Caller, log *slog.Logger) (lambdafn.Handler, string, error) {
@@ -74,11 +82,11 @@ func (s *stage) handler(fn *lambda.Function, caller awsworld.Caller, log *slog.L
 	if err != nil {
 		return nil, "", err
 	}
-	build, ok := refresh.Steps[rt.Function]
+	build, ok := steps[rt.Function]
 	if !ok {
 		return nil, "", awsworld.Errorf("Runtime.InvalidEntrypoint", "function %s runs %q, for which there is no step", fn.Name, rt.Function)
 	}
-	rt.AWS, rt.Now, rt.Log, rt.Fork = s.w.Config(caller), s.w.Now, log, s.w.Kernel.Fork
+	rt.AWS, rt.Now, rt.Sleep, rt.Log, rt.Fork = s.w.Config(caller), s.w.Now, s.w.Kernel.Sleep, log, s.w.Kernel.Fork
 	rt.Dialer = dialer{s.rds, s.place(fn)}
 	h, err := build(rt)
 	return h, rt.Function, err

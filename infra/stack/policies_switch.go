@@ -1,0 +1,196 @@
+package stack
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/dbferry/dbferry/internal/config"
+	"github.com/dbferry/dbferry/internal/names"
+)
+
+// switchSteps is the table of the functions that move applications; none where
+// the configuration does not ask for it. What they may change is limited to the
+// pointers that the configuration names, and to deleting what carries dbferry's
+// tag.
+func switchSteps(c config.Config, t config.Target) []step {
+	if t.Switch == nil {
+		return nil
+	}
+	g := switchGrants{grants{c.Place(t)}, t}
+	return []step{
+		{name: "plan-switch", description: "Takes the locks, reads every pointer, writes down what is to move", timeout: long, ledger: readWriteUnlock,
+			policy: append(g.look(), g.holders(names.Machine(stagingRestore, t.Name), names.Machine(stagingSwitch, t.Name)))},
+		{name: "probe-candidate", description: "Logs in to the candidate as the application does", timeout: long, inNetwork: true, ledger: readWrite,
+			policy: append(append(g.look(), g.pointProxies()...), g.prove()...)},
+		{name: "point-proxy", description: "Replaces the target of every serving proxy", timeout: long, ledger: readWrite, policy: append(g.look(), g.pointProxies()...)},
+		{name: "write-parameters", description: "Writes parameters and records", timeout: long, ledger: readWrite, policy: append(g.look(), g.writeValues()...)},
+		{name: "roll-services", description: "Starts new tasks and runs the hooks", timeout: 900, ledger: readWrite, policy: append(g.look(), g.roll()...)},
+		{name: "verify-serving", description: "Proves that every pointer leads where it shall", timeout: long, inNetwork: true, ledger: readWrite,
+			policy: append(g.look(), g.prove()...)},
+		{name: "roll-back", description: "Puts every pointer back and proves it", timeout: 900, inNetwork: true, ledger: readWrite,
+			policy: slices.Concat(g.look(), g.pointProxies(), g.writeValues(), g.roll(), g.prove())},
+		{name: "retire-items", description: "Deletes generations that are no longer kept", timeout: long, ledger: readWriteUnlock,
+			policy: slices.Concat(g.look(), g.retire(), []statement{g.holders(names.Machine(stagingRestore, t.Name), names.Machine(stagingSwitch, t.Name))})},
+	}
+}
+
+// switchGrants writes statements for the pointers of one target.
+type switchGrants struct {
+	grants
+	t config.Target
+}
+
+// look is reading every live pointer and what pointers may lead to.
+func (g switchGrants) look() []statement {
+	out := []statement{
+		g.lookAtClusters(), g.lookAtInstances(),
+		allow("LookAtTables", []string{"dynamodb:DescribeTable", "dynamodb:ListTagsOfResource"}, g.tables()),
+	}
+	s := g.t.Switch
+	if slices.ContainsFunc(s.Clusters, func(c config.ClusterPointer) bool { return len(c.Proxies) > 0 }) {
+		out = append(out, allow("LookAtProxies", []string{"rds:DescribeDBProxies", "rds:DescribeDBProxyTargets"}, g.arn("rds", "db-proxy:*"), g.arn("rds", "target-group:*")))
+	}
+	if p := g.parameters(); len(p) > 0 {
+		out = append(out, allow("ReadParameters", []string{"ssm:GetParameter"}, p...))
+	}
+	if z := g.zones(); len(z) > 0 {
+		out = append(out, allow("ReadRecords", []string{"route53:ListResourceRecordSets"}, z...))
+	}
+	if v := g.services(); len(v) > 0 {
+		out = append(out, allow("LookAtServices", []string{"ecs:DescribeServices"}, v...))
+	}
+	return out
+}
+
+// pointProxies is limited to dbferry's clusters where AWS names the cluster;
+// proxies are the user's, and their ARNs do not hold their names.
+func (g switchGrants) pointProxies() []statement {
+	if !slices.ContainsFunc(g.t.Switch.Clusters, func(c config.ClusterPointer) bool { return len(c.Proxies) > 0 }) {
+		return nil
+	}
+	return []statement{allow("PointProxies", []string{"rds:RegisterDBProxyTargets", "rds:DeregisterDBProxyTargets"},
+		g.clusters(), g.instances(), g.arn("rds", "db-proxy:*"), g.arn("rds", "target-group:*"))}
+}
+
+func (g switchGrants) writeValues() []statement {
+	var out []statement
+	if p := g.parameters(); len(p) > 0 {
+		out = append(out, allow("WriteParameters", []string{"ssm:PutParameter", "ssm:AddTagsToResource"}, p...),
+			allow("RemoveOwnParameters", []string{"ssm:DeleteParameter"}, p...).when(ours()))
+	}
+	if z := g.zones(); len(z) > 0 {
+		var records []string
+		for _, r := range g.t.Switch.Records {
+			records = append(records, strings.TrimSuffix(r.Name, "."))
+		}
+		slices.Sort(records)
+		out = append(out,
+			allow("WriteRecords", []string{"route53:ChangeResourceRecordSets"}, z...).when(condition{
+				"ForAllValues:StringEquals": {"route53:ChangeResourceRecordSetsRecordTypes": "CNAME", "route53:ChangeResourceRecordSetsNormalizedRecordNames": list(slices.Compact(records))},
+			}),
+			allow("WatchRecords", []string{"route53:GetChange"}, "arn:aws:route53:::change/*"))
+	}
+	return out
+}
+
+func (g switchGrants) roll() []statement {
+	var out []statement
+	if v := g.services(); len(v) > 0 {
+		out = append(out, allow("RollServices", []string{"ecs:UpdateService"}, v...))
+	}
+	return append(out, g.hooks()...)
+}
+
+func (g switchGrants) hooks() []statement {
+	var functions, documents, commands, windows []string
+	for _, h := range g.t.Switch.Hooks {
+		switch {
+		case h.Function != "":
+			functions = append(functions, h.Function)
+		case h.Automation != "":
+			documents = append(documents, g.arn("ssm", "automation-definition/"+h.Automation+":*"))
+		case h.Command != nil:
+			commands = append(commands, g.arn("ssm", "document/"+h.Command.Document), "arn:aws:ssm:"+g.Region+"::document/"+h.Command.Document)
+		default:
+			windows = append(windows, g.arn("ssm", "maintenancewindow/"+h.MaintenanceWindow))
+		}
+	}
+	var out []statement
+	if len(functions) > 0 {
+		out = append(out, allow("InvokeHooks", []string{"lambda:InvokeFunction"}, functions...))
+	}
+	if len(documents) > 0 {
+		out = append(out, allow("StartAutomations", []string{"ssm:StartAutomationExecution"}, documents...),
+			allow("WatchAutomations", []string{"ssm:GetAutomationExecution"}, g.arn("ssm", "automation-execution/*")))
+	}
+	if len(commands) > 0 {
+		out = append(out, allow("SendCommands", []string{"ssm:SendCommand"}, commands...),
+			allow("SendToTaggedInstances", []string{"ssm:SendCommand"}, g.arn("ec2", "instance/*"), g.arn("ssm", "managed-instance/*")).when(g.commandTags()),
+			anything("WatchCommands", noResourceType, "ssm:ListCommands"))
+	}
+	if len(windows) > 0 {
+		out = append(out, allow("WatchWindows", []string{"ssm:DescribeMaintenanceWindowExecutions"}, windows...))
+	}
+	return out
+}
+
+// commandTags limit Run Command to the instances that carry a hook's tag.
+func (g switchGrants) commandTags() condition {
+	keys := map[string][]string{}
+	for _, h := range g.t.Switch.Hooks {
+		if h.Command != nil {
+			keys["ssm:resourceTag/"+h.Command.Tag.Key] = append(keys["ssm:resourceTag/"+h.Command.Tag.Key], h.Command.Tag.Value)
+		}
+	}
+	out := condition{"StringEquals": {}}
+	for key, values := range keys {
+		out["StringEquals"][key] = list(values)
+	}
+	return out
+}
+
+// prove is logging in as the application does.
+func (g switchGrants) prove() []statement {
+	var names []string
+	for _, set := range g.t.Clusters {
+		for _, l := range set.Logins {
+			names = append(names, l.Secret)
+		}
+	}
+	if s := g.secrets(names); len(s) > 0 {
+		return []statement{allow("ReadLogins", []string{"secretsmanager:GetSecretValue"}, s...)}
+	}
+	return nil
+}
+
+func (g switchGrants) retire() []statement {
+	return []statement{
+		allow("DeleteOwnDatabases", []string{"rds:DeleteDBCluster", "rds:DeleteDBInstance", "rds:ModifyDBCluster"}, g.clusters(), g.instances()).when(ours()),
+		allow("DeleteOwnTables", []string{"dynamodb:DeleteTable", "dynamodb:UpdateTable"}, g.tables()).when(ours()),
+	}
+}
+
+func (g switchGrants) parameters() []string {
+	var out []string
+	for _, p := range g.t.Switch.Parameters {
+		out = append(out, g.arn("ssm", "parameter/"+strings.TrimPrefix(p.Name, "/")))
+	}
+	return out
+}
+
+func (g switchGrants) zones() []string {
+	var out []string
+	for _, r := range g.t.Switch.Records {
+		out = append(out, "arn:aws:route53:::hostedzone/"+r.Zone)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+func (g switchGrants) services() []string {
+	var out []string
+	for _, v := range g.t.Switch.Services {
+		out = append(out, g.arn("ecs", "service/"+v.Cluster+"/"+v.Service))
+	}
+	return out
+}
