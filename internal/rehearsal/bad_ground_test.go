@@ -270,7 +270,11 @@ func (b *border) secret(name, value string) {
 }
 
 func (b *border) dropTable(name string) {
-	_, err := dynamodb.NewFromConfig(b.AWS(production)).DeleteTable(b.t.Context(), &dynamodb.DeleteTableInput{TableName: &name})
+	client := dynamodb.NewFromConfig(b.AWS(production))
+	_, err := client.UpdateTable(b.t.Context(), &dynamodb.UpdateTableInput{TableName: &name, DeletionProtectionEnabled: aws.Bool(false)})
+	b.must(err)
+	b.must(b.Sleep(time.Minute))
+	_, err = client.DeleteTable(b.t.Context(), &dynamodb.DeleteTableInput{TableName: &name})
 	b.must(err)
 	b.must(b.Sleep(time.Minute))
 }

@@ -53,11 +53,11 @@ func groundOf(t *testing.T, change func(*ground.Ground)) *ground.Ground {
 	return &g
 }
 
-// tables are small tables of these names.
+// tables are small tables of these names, with no settings of their own.
 func tables(like ground.Table, all ...string) []ground.Table {
 	var out []ground.Table
 	for _, name := range all {
-		like.Name, like.Items, like.Writes = name, 3, false
+		like.Name, like.Items, like.Writes, like.Settings = name, 3, false, ground.TableSettings{}
 		out = append(out, like)
 	}
 	return out
