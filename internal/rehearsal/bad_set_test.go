@@ -67,7 +67,7 @@ func tables(like ground.Table, all ...string) []ground.Table {
 func TestNothingIsFound(t *testing.T) {
 	g := groundOf(t, func(g *ground.Ground) { g.Clusters, g.Tables = nil, nil })
 	r := run(t, rehearsal.Scenario{Assembly: prefixed(t), Ground: g})
-	if r.Verdict != rehearsal.VerdictRefused || !strings.Contains(r.Cause, "selectors match nothing") || !strings.Contains(r.Cause, "correct dataSet") || len(r.Waits) > 0 {
+	if r.Verdict != rehearsal.VerdictRefused || !strings.Contains(r.Cause, "prefix shop- finds nothing") || !strings.Contains(r.Cause, "correct or remove it in dbferry.json") || len(r.Waits) > 0 {
 		t.Errorf("%s after %d AWS jobs: %s", r.Verdict, len(r.Waits), r.Cause)
 	}
 }
