@@ -1,6 +1,9 @@
 package main
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -56,16 +59,39 @@ echo "this is a stub made for a rehearsal; deploy without DBFERRY_STUB_ASSETS" >
 exit 1
 `
 
-// stub is one folder for all functions.
+// stub is one folder for all functions. It is named after what it holds and
+// appears whole, because several syntheses, with configurations of their own,
+// may be at work in one module at once.
 func (b builder) stub() (string, error) {
+	configuration, err := os.ReadFile(b.configFile)
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256(append([]byte(stubProgram), configuration...))
+	dir := b.folder("stub-" + hex.EncodeToString(sum[:6]))
+	if _, err := os.Stat(dir); err == nil {
+		return dir, nil
+	}
 	if err := os.MkdirAll(b.into, 0o755); err != nil {
 		return "", err
 	}
-	program := filepath.Join(b.into, "stub.sh")
-	if err := os.WriteFile(program, []byte(stubProgram), 0o755); err != nil {
+	fresh, err := os.MkdirTemp(b.into, "stub-new-")
+	if err != nil {
 		return "", err
 	}
-	return b.folder("stub"), b.assemble("stub", program)
+	defer os.RemoveAll(fresh)
+	err = errors.Join(
+		os.Chmod(fresh, 0o755),
+		os.WriteFile(filepath.Join(fresh, "bootstrap"), []byte(stubProgram), 0o755),
+		os.WriteFile(filepath.Join(fresh, shippedConfig), configuration, 0o644),
+	)
+	if err == nil {
+		err = os.Rename(fresh, dir)
+	}
+	if _, there := os.Stat(dir); there == nil {
+		return dir, nil // this one's, or that of somebody who was faster
+	}
+	return "", err
 }
 
 func (b builder) assemble(name, program string) error {

@@ -2,9 +2,11 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -76,4 +78,34 @@ func TestStub(t *testing.T) {
 		t.Error("the stub does not say what it is")
 	}
 	read(t, filepath.Join(dir, "dbferry.json"))
+}
+
+// Syntheses with different configurations may run in one module at once.
+func TestStubsDoNotDisturbEachOther(t *testing.T) {
+	b := module(t)
+	var group sync.WaitGroup
+	for i := range 16 {
+		text := fmt.Sprintf("{\"n\":%d}\n", i%4)
+		one := b
+		one.configFile = filepath.Join(b.root, fmt.Sprintf("config-%d.json", i))
+		if err := os.WriteFile(one.configFile, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		group.Go(func() {
+			dir, err := one.stub()
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			raw, err := os.ReadFile(filepath.Join(dir, "dbferry.json"))
+			if err != nil || string(raw) != text {
+				t.Errorf("the stub carries %q, want %q: %v", raw, text, err)
+			}
+		})
+	}
+	group.Wait()
+	left, err := filepath.Glob(filepath.Join(b.into, "stub-*"))
+	if err != nil || len(left) != 4 {
+		t.Errorf("%d stubs of four configurations are left: %q, %v", len(left), left, err)
+	}
 }

@@ -73,8 +73,8 @@ func TestBadGroundBefore(t *testing.T) {
 				t.Logf("it was: %s", name)
 			}
 		}
-		if n := len(b.World().Waits.All()); n != 0 {
-			t.Errorf("%d AWS jobs of refused refreshes", n)
+		if n := len(jobs(o, b.World().Start(), "backup")); n != 0 {
+			t.Errorf("%d backups of refused refreshes", n)
 		}
 		out, err := o.Refresh("staging", refresh.BackupInput{Only: []string{"shop-carts"}})
 		if out.Verdict != rehearsal.VerdictSucceeded {
@@ -155,7 +155,7 @@ func TestBadGroundHalfWay(t *testing.T) {
 			mend: func(*border) {}, settleBetween: 3 * time.Hour,
 			says: []string{"EXPIRED", "running job for the same resource", "resume"}},
 		"the copy stays in CREATED": {only: table, machine: "production-backup", at: "Back up every item", tableJobs: 1,
-			cause: func(b *border) { b.Backup().HoldCopiesInCreated(20 * time.Hour) }, mend: func(*border) {},
+			cause: func(b *border) { b.Backup().HoldCopiesInCreated(12 * time.Hour) }, mend: func(*border) {},
 			says: []string{"not done by", "is CREATED since", "AWS Backup console", "resume"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -270,7 +270,11 @@ func (b *border) secret(name, value string) {
 }
 
 func (b *border) dropTable(name string) {
-	_, err := dynamodb.NewFromConfig(b.AWS(production)).DeleteTable(b.t.Context(), &dynamodb.DeleteTableInput{TableName: &name})
+	client := dynamodb.NewFromConfig(b.AWS(production))
+	_, err := client.UpdateTable(b.t.Context(), &dynamodb.UpdateTableInput{TableName: &name, DeletionProtectionEnabled: aws.Bool(false)})
+	b.must(err)
+	b.must(b.Sleep(time.Minute))
+	_, err = client.DeleteTable(b.t.Context(), &dynamodb.DeleteTableInput{TableName: &name})
 	b.must(err)
 	b.must(b.Sleep(time.Minute))
 }

@@ -1,6 +1,7 @@
 package rehearsal_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -29,8 +30,8 @@ func TestBadInput(t *testing.T) {
 			{`{"only":"shop-carts"}`, "cannot unmarshal string", `"only":[names]`},
 			{`{"only":[1]}`, "cannot unmarshal number", `"only":[names]`},
 			{`{"only":["nobody"]}`, "nobody", "correct only"},
-			{`{"only":["shop-carts","nobody","else"]}`, "nobody, else", "correct only"},
-			{`{"only":[""]}`, "an empty name", "correct only"},
+			{`{"only":["shop-carts","nobody","else"]}`, `"nobody", "else"`, "correct only"},
+			{`{"only":[""]}`, `cannot choose the items ("")`, "correct only"},
 			{`{"resume":"` + malformed + `"}`, "one refresh id", "start a new refresh"},
 			{`{"resume":"` + unknownID + `"}`, "no such refresh", "without resume"},
 			{`{"resume":"` + unknownID + `","only":["shop-carts"]}`, "nothing else", "start a new refresh"},
@@ -57,7 +58,9 @@ func TestBadInput(t *testing.T) {
 			b.refused(o.RestoreMachine("staging"), bad.input, bad.says, bad.next)
 		}
 		for _, p := range []string{"runs/", "claims/", "candidates/", "locks/"} {
-			if keys := b.records(p); len(keys) > 0 {
+			// How a refused execution ended is recorded, also of a refresh that never was.
+			keys := slices.DeleteFunc(b.records(p), func(k string) bool { return strings.Contains(k, "/ends/") })
+			if len(keys) > 0 {
 				t.Errorf("staging's ledger holds %v", keys)
 			}
 		}

@@ -53,11 +53,11 @@ func groundOf(t *testing.T, change func(*ground.Ground)) *ground.Ground {
 	return &g
 }
 
-// tables are small tables of these names.
+// tables are small tables of these names, with no settings of their own.
 func tables(like ground.Table, all ...string) []ground.Table {
 	var out []ground.Table
 	for _, name := range all {
-		like.Name, like.Items, like.Writes = name, 3, false
+		like.Name, like.Items, like.Writes, like.Settings = name, 3, false, ground.TableSettings{}
 		out = append(out, like)
 	}
 	return out
@@ -67,7 +67,7 @@ func tables(like ground.Table, all ...string) []ground.Table {
 func TestNothingIsFound(t *testing.T) {
 	g := groundOf(t, func(g *ground.Ground) { g.Clusters, g.Tables = nil, nil })
 	r := run(t, rehearsal.Scenario{Assembly: prefixed(t), Ground: g})
-	if r.Verdict != rehearsal.VerdictRefused || !strings.Contains(r.Cause, "selectors match nothing") || !strings.Contains(r.Cause, "correct dataSet") || len(r.Waits) > 0 {
+	if r.Verdict != rehearsal.VerdictRefused || !strings.Contains(r.Cause, "prefix shop- finds nothing") || !strings.Contains(r.Cause, "correct or remove it in dbferry.json") || len(r.Waits) > 0 {
 		t.Errorf("%s after %d AWS jobs: %s", r.Verdict, len(r.Waits), r.Cause)
 	}
 }

@@ -149,12 +149,18 @@ func TestForgedAndReplayedTriggers(t *testing.T) {
 		b.mishaps(out.RefreshID, owner, success, arrived)
 		b.must(o.Sleep(10 * 24 * time.Hour)) // the recovery points have expired
 		b.handled("yesterday's triggers, long after", owner, append(b.deliver(success), b.deliver(arrived)...), 2)
-		if b.claimant(out.RefreshID) != owner || b.jobs("") != 2 || !cmp.Equal(ends, b.records("runs/"+out.RefreshID+"/ends/")) {
+		if b.claimant(out.RefreshID) != owner || b.jobs("") != 2 || !endedOnce(ends, b.records("runs/"+out.RefreshID+"/ends/")) {
 			t.Errorf("claimed by %s, %d restores, ends %v", b.claimant(out.RefreshID), b.jobs(""), b.records("runs/"+out.RefreshID+"/ends/"))
 		}
 		b.quiet()
 		return err
 	})
+}
+
+// endedOnce says that the ends of a refresh are those that it had, and one
+// more: of the execution that was refused for the wrong hash.
+func endedOnce(before, after []string) bool {
+	return len(after) == len(before)+1 && !slices.ContainsFunc(before, func(k string) bool { return !slices.Contains(after, k) })
 }
 
 // likeSample says that what the simulated services emit has the fields of AWS's

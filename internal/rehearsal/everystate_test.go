@@ -43,6 +43,7 @@ var roads = []road{
 	{name: "a backup fails", only: aTable, fault: "production-backup/table/Record settings/S3.GetObject=deny"},
 	{name: "a copy fails", only: aTable, fault: "production-backup/table/Copy the recovery point (table)/S3.GetObject=deny"},
 	{name: "the target refuses", only: aTable, fault: "staging-restore/-/Verify the manifest/S3.GetObject=deny"},
+	{name: "a trigger waits for the other", only: aTable, fault: "staging-restore/-/Verify the manifest/S3.PutObject=crash#3"},
 	{name: "a restore fails", only: aTable, fault: "staging-restore/table/Restore the table (table)/S3.GetObject=deny"},
 	{name: "impatient", only: aTable, impatient: true},
 	{name: "a cluster", only: aCluster},

@@ -49,6 +49,9 @@ func (o *Operator) Objects() *s3.Service    { return o.s.s3 }
 // Mails are what the topics of all accounts have sent, in order.
 func (o *Operator) Mails() []sns.Message { return o.s.sns.Sent() }
 
+// ColdStart ends every idle environment of every function, as a deployment does.
+func (o *Operator) ColdStart() { clear(o.s.warm) }
+
 // Sleep lets simulated time pass.
 func (o *Operator) Sleep(d time.Duration) error { return o.s.w.Kernel.Sleep(o.ctx, d) }
 

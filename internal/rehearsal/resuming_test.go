@@ -167,9 +167,11 @@ func TestResumeWithAChangedConfiguration(t *testing.T) {
 		other, _ := stopAt(t, o, "staging-restore", "Restore every item")
 		const before, after = `"spreadMinutes": 120`, `"spreadMinutes": 121`
 		redeploy(t, dir, before, after)
+		o.ColdStart()
 		isRefused(t, await(t, o, o.BackupMachine("staging"), resume(backup)), "the configuration has changed since it began")
 		isRefused(t, await(t, o, o.RestoreMachine("staging"), resume(other)), "the configuration has changed since it began")
 		redeploy(t, dir, after, before)
+		o.ColdStart()
 		for _, again := range []states.Report{
 			await(t, o, o.RestoreMachine("staging"), resume(other)), await(t, o, o.BackupMachine("staging"), resume(backup)),
 		} {

@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/rds"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/dbferry/dbferry/internal/asl"
@@ -236,7 +237,8 @@ func inTheAct(x states.Report, verdict string) bool {
 		verdict == refresh.Refused && hasEntered(x, "Record the refused end"))
 }
 
-// sweepAway deletes the clusters of a story, so that their servers go.
+// sweepAway deletes the clusters of a story, so that their servers go, and its
+// candidate, so that no later one inherits them.
 func (s *story) sweepAway(id string) {
 	client := rds.NewFromConfig(s.o.AWS("222222222222"))
 	all, err := client.DescribeDBClusters(context.Background(), &rds.DescribeDBClustersInput{})
@@ -252,6 +254,10 @@ func (s *story) sweepAway(id string) {
 		_, err = client.DeleteDBCluster(context.Background(), &rds.DeleteDBClusterInput{DBClusterIdentifier: c.DBClusterIdentifier, SkipFinalSnapshot: aws.Bool(true)})
 		s.must(err)
 	}
+	_, err = s3.NewFromConfig(s.o.AWS("222222222222")).DeleteObject(context.Background(), &s3.DeleteObjectInput{
+		Bucket: aws.String(s.ledger("222222222222")), Key: aws.String("candidates/" + id + ".json"),
+	})
+	s.must(err)
 }
 
 // proved compares every row with the cut-off image.

@@ -2,6 +2,7 @@ package backup
 
 import (
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -154,7 +155,7 @@ func (j *backupJob) reply() *sdk.StartBackupJobOutput {
 }
 
 func (a *account) backup(id string) *backupJob {
-	for _, j := range a.backups {
+	for _, j := range slices.Backward(a.backups) {
 		if j.id == id {
 			return j
 		}

@@ -147,7 +147,7 @@ func (j *copyJob) reply() *sdk.StartCopyJobOutput {
 }
 
 func (a *account) copy(id string) *copyJob {
-	for _, j := range a.copies {
+	for _, j := range slices.Backward(a.copies) {
 		if j.id == id {
 			return j
 		}

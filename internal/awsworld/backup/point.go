@@ -106,7 +106,7 @@ func (p *point) usable() bool {
 }
 
 func (a *account) point(arn string) *point {
-	for _, p := range a.points {
+	for _, p := range slices.Backward(a.points) {
 		if p.arn == arn {
 			return p
 		}

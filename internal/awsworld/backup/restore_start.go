@@ -120,8 +120,10 @@ func (s *Service) endRestore(j *restoreJob, err error) {
 	s.emitRestore(j, false)
 }
 
+// Jobs and points that are looked for are mostly young, so the search begins at
+// the end.
 func (a *account) restore(id string) *restoreJob {
-	for _, j := range a.restores {
+	for _, j := range slices.Backward(a.restores) {
 		if j.id == id {
 			return j
 		}
