@@ -67,11 +67,14 @@ type place struct {
 	kind           string // Task, Wait, …
 }
 
-// places reads every state of both machines from what is deployed.
+// places reads every state of both machines of a refresh from what is deployed.
 func places(t *testing.T) []place {
 	t.Helper()
 	var out []place
 	for _, machine := range statemachines.Names() {
+		if machine == "staging-switch" {
+			continue // a refresh ends before it; switch_test.go
+		}
 		m, err := asl.Parse([]byte(statemachines.Definition(machine)))
 		if err != nil {
 			t.Fatal(err)

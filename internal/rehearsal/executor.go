@@ -67,6 +67,7 @@ func (s *stage) takeWarm(fn *lambda.Function, caller awsworld.Caller) (*environm
 	h, name, err := s.handler(fn, caller, log)
 	return &environment{name, log, h}, err
 }
+
 // steps are the functions of all workflows, by folder.
 var steps = func() map[string]lambdafn.Constructor {
 	all := maps.Clone(refresh.Steps)
