@@ -35,7 +35,7 @@ type Timing struct {
 	PasswordReset Range // resetting-master-credentials; the old password is valid until its end
 	DialTimeout   time.Duration
 
-	Proxy ProxyTiming
+	Proxy  ProxyTiming
 	Reboot Range
 
 	// Blue/Green deployments (docs/migration.md §1.8, §1.12).
@@ -75,7 +75,7 @@ func DefaultTiming() Timing {
 		PasswordReset: Range{30 * time.Second, 90 * time.Second},
 		DialTimeout:   5 * time.Second,
 
-		Proxy: defaultProxyTiming(),
+		Proxy:  defaultProxyTiming(),
 		Reboot: Range{25 * time.Second, 60 * time.Second},
 
 		GreenBegin:       Range{20 * time.Second, 40 * time.Second},
