@@ -19,6 +19,13 @@ func TestSchemaFile(t *testing.T) {
 
 func TestTable(t *testing.T) {
 	golden.Equal(t, "testdata/table.golden.md", []byte(Table()))
+	doc, err := os.ReadFile("../../docs/configuration.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(doc), strings.TrimSpace(Table())) {
+		t.Error("docs/configuration.md does not hold the table of testdata/table.golden.md")
+	}
 }
 
 func TestEveryFieldIsExplained(t *testing.T) {
