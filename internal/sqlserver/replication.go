@@ -138,7 +138,7 @@ func (s *Server) Replica(ctx context.Context) (r ReplicaStatus, err error) {
 		return r, s.wrap(ErrNoReplication)
 	}
 	err = s.asSuperuser(ctx, func(ctx context.Context, db *sql.DB) error {
-		row, err := oneRow(ctx, db, "SHOW SLAVE STATUS")
+		row, err := settledStatus(ctx, db)
 		if err != nil || row == nil {
 			return err
 		}
@@ -151,6 +151,22 @@ func (s *Server) Replica(ctx context.Context) (r ReplicaStatus, err error) {
 		return db.QueryRowContext(ctx, "SELECT @@gtid_slave_pos").Scan(&r.doneTo)
 	})
 	return r, s.wrap(err)
+}
+
+// settledStatus waits at most two seconds for a thread that is just connecting,
+// which says neither Yes nor No and would be taken for a broken one.
+func settledStatus(ctx context.Context, db *sql.DB) (map[string]string, error) {
+	for try := 0; ; try++ {
+		row, err := oneRow(ctx, db, "SHOW SLAVE STATUS")
+		if err != nil || row == nil {
+			return row, err
+		}
+		io := row["Slave_IO_Running"]
+		if n, _ := firstError(row, "SQL", "IO"); io == "Yes" || io == "No" || n != 0 || try == 100 {
+			return row, nil
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
 }
 
 func firstError(row map[string]string, threads ...string) (number int, text string) {
