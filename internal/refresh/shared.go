@@ -85,9 +85,10 @@ func Alive(ctx context.Context, rt lambdafn.Runtime, execution string) (bool, er
 }
 
 // Begin records which refresh an execution works on, so that close-run finds it
-// however the execution ends.
+// however the execution ends. It counts as begun from here on: a switch that is
+// stopped later must never be told as one that nothing came of.
 func Begin(ctx context.Context, rt lambdafn.Runtime, refreshID, execution string) error {
-	r := run{RefreshID: refreshID, Target: rt.Side, Execution: execution, StartedAt: rt.Now().UTC().Truncate(time.Second)}
+	r := run{RefreshID: refreshID, Target: rt.Side, Execution: execution, StartedAt: rt.Now().UTC().Truncate(time.Second), Begun: true}
 	return ledger.New(rt.AWS, rt.Ledger).Put(ctx, executionKey(execution), r)
 }
 

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -277,4 +278,38 @@ func TestSwitchToAPartOfTheDataSet(t *testing.T) {
 			t.Errorf("the application noticed %+v of %+v", a, s.App("staging").Outages())
 		}
 	})
+}
+
+// TestSwitchStoppedHalfWay: an execution that is stopped while pointers are
+// half-way needs an operator, who is told so; either way out finishes the job.
+func TestSwitchStoppedHalfWay(t *testing.T) {
+	for name, next := range map[string]func(*switcher) (input any, serves string){
+		"put back": func(*switcher) (any, string) { return map[string]bool{"undo": true}, earlier },
+		"finished": func(s *switcher) (any, string) { return map[string]string{"refreshId": s.id}, s.id },
+	} {
+		t.Run(name, func(t *testing.T) {
+			onCandidate(t, ground.LanePair, func(s *switcher) {
+				stop := func(x states.Step) { _ = s.States().Abort(x.Root, "", "stopped by a test") }
+				s.AtEntry(func(x states.Step) bool { return x.Machine == "staging-switch" && x.Event.Name == "Roll the services" }, stop)
+				target, err := s.Config().Target("staging")
+				if err != nil {
+					t.Fatal(err)
+				}
+				r := await(t, s.Operator, s.Config().Place(target).MachineARN("staging-switch", "staging"), map[string]string{"refreshId": s.id})
+				if r.Status != asl.Aborted {
+					t.Errorf("%s %s", r.Status, r.Cause)
+				}
+				if err := s.Settle(); err != nil {
+					t.Fatal(err)
+				}
+				mails := s.Mails()
+				if m := mails[len(mails)-1]; !strings.Contains(m.Subject, refresh.NeedsOperator) || !strings.Contains(m.Body, `{"undo":true}`) {
+					t.Errorf("the mail says %s: %s", m.Subject, m.Body)
+				}
+				input, serves := next(s)
+				s.start(rehearsal.VerdictSucceeded, input)
+				s.uses(serves)
+			})
+		})
+	}
 }

@@ -137,6 +137,7 @@ func (s *Service) mayPut(c *awsworld.Call, b *bucket, in *sdk.PutObjectInput) er
 	cur := b.current(*in.Key)
 	switch {
 	case in.IfNoneMatch != nil && *in.IfNoneMatch != "*":
+		// S3's own answer to this header (501): it is S3 that has no such feature.
 		return awsworld.Errorf("NotImplemented", "A header you provided implies functionality that is not implemented: If-None-Match takes only *")
 	case in.IfNoneMatch != nil && cur != nil:
 		return precondition()
