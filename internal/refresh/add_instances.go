@@ -81,7 +81,7 @@ func (s *addInstances) look(ctx context.Context, in ItemInput, cluster, name str
 	i := out.DBInstances[0]
 	status := aws.ToString(i.DBInstanceStatus)
 	switch {
-	case aws.ToString(i.DBClusterIdentifier) != cluster || !ours(rdsTags(i.TagList), in.RefreshID, in.Item.ID):
+	case aws.ToString(i.DBClusterIdentifier) != cluster || !ours(RDSTags(i.TagList), in.RefreshID, in.Item.ID):
 		return converge.Foreign, "it belongs to cluster " + aws.ToString(i.DBClusterIdentifier), nil
 	case status == "available":
 		return converge.Ours, status, nil

@@ -72,7 +72,7 @@ func (s *clusterStep) wish(in ItemInput, it ManifestItem) (config.ClusterSetting
 
 // tag puts production's tags on the cluster, beside dbferry's own.
 func (s *finishCluster) tag(ctx context.Context, in ItemInput, want ClusterSettings, c *rdstypes.DBCluster) error {
-	missing := missingTags(rdsTags(c.TagList), want.Tags, ownTags(in, s.t.Name))
+	missing := missingTags(RDSTags(c.TagList), want.Tags, ownTags(in, s.t.Name))
 	if len(missing) == 0 {
 		return nil
 	}

@@ -117,7 +117,7 @@ func named(op, resource string, err error) error {
 
 // tags puts production's tags on the table, beside dbferry's own.
 func (s *finishTable) tags(ctx context.Context, in ItemInput, table *ddbtypes.TableDescription, recorded map[string]string) (bool, error) {
-	have, err := tableTags(ctx, s.ddb, aws.ToString(table.TableArn))
+	have, err := TableTags(ctx, s.ddb, aws.ToString(table.TableArn))
 	if err != nil {
 		return false, err
 	}

@@ -50,7 +50,7 @@ func clusterSettings(c rdstypes.DBCluster) *ClusterSettings {
 		LogExports: slices.Sorted(slices.Values(c.EnabledCloudwatchLogsExports)), IAMAuthentication: aws.ToBool(c.IAMDatabaseAuthenticationEnabled),
 		CopyTagsToSnapshot: aws.ToBool(c.CopyTagsToSnapshot), DeletionProtection: aws.ToBool(c.DeletionProtection),
 		BackupRetentionDays: aws.ToInt32(c.BackupRetentionPeriod), BacktrackSeconds: aws.ToInt64(c.BacktrackWindow), StorageType: storageType(c.StorageType),
-		Monitoring: Monitoring{Mode: string(c.DatabaseInsightsMode)}, Tags: keepable(rdsTags(c.TagList)),
+		Monitoring: Monitoring{Mode: string(c.DatabaseInsightsMode)}, Tags: keepable(RDSTags(c.TagList)),
 	}
 	if sc := c.ServerlessV2ScalingConfiguration; sc != nil {
 		s.ServerlessV2 = &Scaling{Min: aws.ToFloat64(sc.MinCapacity), Max: aws.ToFloat64(sc.MaxCapacity), AutoPause: aws.ToInt32(sc.SecondsUntilAutoPause)}

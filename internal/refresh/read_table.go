@@ -40,7 +40,7 @@ func (r tableReader) read(ctx context.Context, name string) (*TableSettings, err
 	if s.PointInTime, s.RecoveryDays, err = pointInTime(ctx, r.ddb, name); err != nil {
 		return nil, err
 	}
-	tags, err := tableTags(ctx, r.ddb, aws.ToString(t.TableArn))
+	tags, err := TableTags(ctx, r.ddb, aws.ToString(t.TableArn))
 	if err != nil {
 		return nil, err
 	}

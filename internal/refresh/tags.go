@@ -13,7 +13,8 @@ import (
 	"github.com/dbferry/dbferry/internal/names"
 )
 
-func rdsTags(list []rdstypes.Tag) map[string]string {
+// RDSTags makes a map of a tag list.
+func RDSTags(list []rdstypes.Tag) map[string]string {
 	tags := map[string]string{}
 	for _, t := range list {
 		tags[aws.ToString(t.Key)] = aws.ToString(t.Value)
@@ -21,8 +22,8 @@ func rdsTags(list []rdstypes.Tag) map[string]string {
 	return tags
 }
 
-// tableTags reads all tags of a table.
-func tableTags(ctx context.Context, client *dynamodb.Client, arn string) (map[string]string, error) {
+// TableTags reads all tags of a table.
+func TableTags(ctx context.Context, client *dynamodb.Client, arn string) (map[string]string, error) {
 	tags := map[string]string{}
 	in := &dynamodb.ListTagsOfResourceInput{ResourceArn: &arn}
 	for {

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	rdstypes "github.com/aws/aws-sdk-go-v2/service/rds/types"
 
 	"github.com/dbferry/dbferry/internal/config"
@@ -269,7 +268,7 @@ func (s *planSwitch) add(ctx context.Context, g *generation, live pointers, kind
 		if !found || status != "ACTIVE" && status != "UPDATING" {
 			return gone("the table is not there, or not ACTIVE: " + status)
 		}
-		tags, err := s.tableTags(ctx, t.arn)
+		tags, err := refresh.TableTags(ctx, s.ddb, t.arn)
 		if err != nil {
 			return err
 		}
@@ -286,7 +285,7 @@ func (s *planSwitch) add(ctx context.Context, g *generation, live pointers, kind
 	if c == nil {
 		return gone("there is no such cluster")
 	}
-	if !ours(clusterTags(c), refreshID, source, s.t.Name) {
+	if !ours(refresh.RDSTags(c.TagList), refreshID, source, s.t.Name) {
 		return gone("the cluster does not carry the tags of refresh " + refreshID + ": another one has the name")
 	}
 	g.clusters[source] = c
@@ -320,30 +319,4 @@ func (l pointers) proxyFor(p config.ClusterPointer, cluster string, moves bool) 
 		return idle, err
 	}
 	return serving, err
-}
-
-func clusterTags(c *rdstypes.DBCluster) map[string]string {
-	tags := map[string]string{}
-	for _, t := range c.TagList {
-		tags[aws.ToString(t.Key)] = aws.ToString(t.Value)
-	}
-	return tags
-}
-
-func (s *step) tableTags(ctx context.Context, arn string) (map[string]string, error) {
-	tags := map[string]string{}
-	in := &dynamodb.ListTagsOfResourceInput{ResourceArn: &arn}
-	for {
-		page, err := s.ddb.ListTagsOfResource(ctx, in)
-		if err != nil {
-			return nil, fault.AWS("read the tags of the table", arn, err)
-		}
-		for _, t := range page.Tags {
-			tags[aws.ToString(t.Key)] = aws.ToString(t.Value)
-		}
-		if page.NextToken == nil {
-			return tags, nil
-		}
-		in.NextToken = page.NextToken
-	}
 }

@@ -25,7 +25,7 @@ func (s *retireItems) endTable(ctx context.Context, o old, made refresh.Restored
 	if d.TableStatus == "DELETING" {
 		return false, "", nil
 	}
-	tags, err := s.tableTags(ctx, aws.ToString(d.TableArn))
+	tags, err := refresh.TableTags(ctx, s.ddb, aws.ToString(d.TableArn))
 	if err != nil {
 		return false, "", err
 	}
@@ -51,7 +51,7 @@ func (s *retireItems) endCluster(ctx context.Context, o old, made refresh.Restor
 	if err != nil || c == nil {
 		return c == nil && err == nil, "", err
 	}
-	if aws.ToString(c.DbClusterResourceId) != made.ResourceID || !ours(clusterTags(c), o.refreshID, o.source, s.t.Name) {
+	if aws.ToString(c.DbClusterResourceId) != made.ResourceID || !ours(refresh.RDSTags(c.TagList), o.refreshID, o.source, s.t.Name) {
 		return false, stranger, nil
 	}
 	switch {
@@ -84,11 +84,7 @@ func (s *retireItems) endInstances(ctx context.Context, o old, c *rdstypes.DBClu
 		if aws.ToString(i.DBInstanceStatus) == "deleting" {
 			continue
 		}
-		tags := map[string]string{}
-		for _, t := range i.TagList {
-			tags[aws.ToString(t.Key)] = aws.ToString(t.Value)
-		}
-		if !ours(tags, o.refreshID, o.source, s.t.Name) {
+		if !ours(refresh.RDSTags(i.TagList), o.refreshID, o.source, s.t.Name) {
 			return "its instance " + aws.ToString(i.DBInstanceIdentifier) + " is somebody else's", nil
 		}
 		_, err = s.rds.DeleteDBInstance(ctx, &rds.DeleteDBInstanceInput{DBInstanceIdentifier: i.DBInstanceIdentifier, SkipFinalSnapshot: aws.Bool(true)})

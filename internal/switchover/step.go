@@ -19,7 +19,6 @@ import (
 	"github.com/dbferry/dbferry/internal/lambdafn"
 	"github.com/dbferry/dbferry/internal/ledger"
 	"github.com/dbferry/dbferry/internal/names"
-	"github.com/dbferry/dbferry/internal/refresh"
 )
 
 // step is what all steps of a switch have.
@@ -186,5 +185,3 @@ func startedKey(p *Plan, m Move, d Direction) string {
 func ours(tags map[string]string, id, source string, target string) bool {
 	return tags[names.TagOwner] == names.Prefix && tags[names.TagRefresh] == id && tags[names.TagSource] == source && tags[names.TagTarget] == target
 }
-
-func kindWord(k refresh.Kind) string { return string(k) }
