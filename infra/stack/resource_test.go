@@ -155,6 +155,7 @@ func TestAlarms(t *testing.T) {
 		"dbferry-staging": {
 			"dbferry-staging-close-run-errors", "dbferry-staging-needs-operator",
 			"dbferry-staging-restore-staging-aborted", "dbferry-staging-restore-staging-failed", "dbferry-staging-restore-staging-timed-out",
+			"dbferry-staging-switch-staging-aborted", "dbferry-staging-switch-staging-failed", "dbferry-staging-switch-staging-timed-out",
 			"dbferry-staging-undelivered",
 		},
 	}

@@ -224,18 +224,21 @@ func (s Switch) validateClusters(at string, t Target, p *Problems) {
 	}
 }
 
-// leadsTo says whether a parameter or record names the cluster's endpoint.
-func (s Switch) leadsTo(cluster string) bool {
-	var values []string
+// References lists what the values of parameters and records refer to.
+func (s Switch) References() []Reference {
+	var out []Reference
 	for _, v := range s.Parameters {
-		values = append(values, v.Value)
+		out = append(out, References(v.Value)...)
 	}
 	for _, v := range s.Records {
-		values = append(values, v.Value)
+		out = append(out, References(v.Value)...)
 	}
-	return slices.ContainsFunc(values, func(v string) bool {
-		return slices.Contains(References(v), Reference{AskEndpoint, cluster})
-	})
+	return out
+}
+
+// leadsTo says whether a parameter or record names the cluster's endpoint.
+func (s Switch) leadsTo(cluster string) bool {
+	return slices.Contains(s.References(), Reference{AskEndpoint, cluster})
 }
 
 func (c ClusterPointer) validateLogin(at string, t Target, p *Problems) {

@@ -35,13 +35,14 @@ const serverlessClass = "db.serverless"
 // reader.
 func ForConfig(c config.Config) (Ground, error) {
 	g := Ground{Organization: Organization{ID: c.OrganizationID, ManagementAccount: managementAccount(c), CrossAccountBackup: true}}
+	clusters, tables := mentioned(c)
 	for _, s := range c.DataSet.Clusters {
-		for _, e := range examples(s, "cluster") {
+		for _, e := range examples(s, "cluster", clusters) {
 			g.Clusters = append(g.Clusters, cluster(c, e))
 		}
 	}
 	for _, s := range c.DataSet.Tables {
-		for _, e := range examples(s, "table") {
+		for _, e := range examples(s, "table", tables) {
 			t := table(e, 200)
 			t.Settings = tableSettings(e.name)
 			g.Tables = append(g.Tables, t)
@@ -54,7 +55,42 @@ func ForConfig(c config.Config) (Ground, error) {
 	for i, t := range c.Targets {
 		g.Accounts = append(g.Accounts, target(c, t, i, g.Clusters))
 	}
+	for _, t := range c.Targets {
+		if t.Switch == nil {
+			continue
+		}
+		var err error
+		if g, err = g.WithApplication(c, t.Name, Serving{RefreshID: FirstGeneration}); err != nil {
+			return Ground{}, err
+		}
+	}
 	return g, g.validate()
+}
+
+// mentioned are the clusters and tables that a switch names; a selector by
+// prefix must find the very same.
+func mentioned(c config.Config) (clusters, tables []string) {
+	add := func(to *[]string, name string) {
+		if !slices.Contains(*to, name) {
+			*to = append(*to, name)
+		}
+	}
+	for _, t := range c.Targets {
+		if t.Switch == nil {
+			continue
+		}
+		for _, p := range t.Switch.Clusters {
+			add(&clusters, p.Cluster)
+		}
+		for _, r := range t.Switch.References() {
+			if r.OfTable() {
+				add(&tables, r.Item)
+			} else if r.Item != "" {
+				add(&clusters, r.Item)
+			}
+		}
+	}
+	return clusters, tables
 }
 
 // WithTables adds small tables until there are n; they need a selector by
@@ -80,12 +116,22 @@ type named struct {
 	tags map[string]string
 }
 
-// examples are the resources that a selector shall find.
-func examples(s config.Selector, kind string) []named {
+// examples are the resources that a selector shall find: of a prefix or
+// tag two at least, and all that the configuration mentions elsewhere.
+func examples(s config.Selector, kind string, mentioned []string) []named {
 	if s.ID != "" {
 		return []named{{s.ID, map[string]string{"team": "shop"}}}
 	}
-	return []named{numbered(s, kind, 1), numbered(s, kind, 2)}
+	var out []named
+	for _, name := range mentioned {
+		if s.Prefix != "" && strings.HasPrefix(name, s.Prefix) {
+			out = append(out, named{name, map[string]string{"team": "shop"}})
+		}
+	}
+	for n := 1; len(out) < 2; n++ {
+		out = append(out, numbered(s, kind, n))
+	}
+	return out
 }
 
 func numbered(s config.Selector, kind string, n int) named {

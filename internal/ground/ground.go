@@ -237,6 +237,9 @@ func Parse(raw []byte) (Ground, error) {
 // validate refuses what the simulated services would only trip over.
 func (g Ground) validate() error {
 	for _, a := range g.Accounts {
+		if a.Application != nil && len(a.Application.Services) == 0 {
+			return fmt.Errorf("ground: application of account %s: it has no service, and so nothing that uses its data", a.ID)
+		}
 		for _, s := range a.Secrets {
 			if len(s.Password) < 8 {
 				return fmt.Errorf("ground: secret %s of account %s: a password of fewer than 8 characters", s.Name, a.ID)

@@ -49,12 +49,17 @@ func Candidates(ctx context.Context, l *ledger.Ledger) ([]Candidate, error) {
 
 // ReadRestored reads what a refresh's restore step made for an item.
 func ReadRestored(ctx context.Context, l *ledger.Ledger, id string, kind Kind, source string) (r Restored, found bool, err error) {
-	fact := "restore-table"
-	if kind == Cluster {
-		fact = "restore-cluster"
-	}
-	_, found, err = l.Get(ctx, itemKey(id, kind, source, fact), &r)
+	_, found, err = l.Get(ctx, RestoredKey(id, kind, source), &r)
 	return r, found, err
+}
+
+// RestoredKey is where a target's ledger keeps what a refresh's restore step
+// made for an item.
+func RestoredKey(id string, kind Kind, source string) string {
+	if kind == Cluster {
+		return itemKey(id, kind, source, "restore-cluster")
+	}
+	return itemKey(id, kind, source, "restore-table")
 }
 
 // Lock takes the locks of a candidate's items for an execution, or says Busy.

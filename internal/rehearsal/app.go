@@ -23,8 +23,14 @@ func (s *stage) startApps() error {
 			return fmt.Errorf("application of %s: %w", x.target.Name, err)
 		}
 		s.apps[x.target.Name] = app
-		if err := s.ecs.PutService(x.target.Account, s.service(x, app)); err != nil {
-			return err
+		for i, v := range x.app.Services {
+			spec := s.service(x, v)
+			if i == 0 {
+				spec.Healthy = app.Healthy // a round of calls
+			}
+			if err := s.ecs.PutService(x.target.Account, spec); err != nil {
+				return err
+			}
 		}
 		app.Start()
 	}
@@ -42,19 +48,17 @@ func (s *stage) stopApps() {
 // App is the application of a target; nil when its ground has none.
 func (o *Operator) App(target string) *stagingapp.App { return o.s.apps[target] }
 
-// service is the application as ECS runs it; its health check is a round of
-// calls.
-func (s *stage) service(x site, app *stagingapp.App) ecs.ServiceSpec {
-	v := x.app.Service
+// service is a service of the application as ECS runs it.
+func (s *stage) service(x site, v ground.Service) ecs.ServiceSpec {
 	return ecs.ServiceSpec{
 		Cluster: v.Cluster, Name: v.Name, TaskDefinition: v.Name + ":1", Desired: v.Desired, ExecutionRole: s.config.Place(x.target).RoleARN(executionRole),
-		Parameters: v.Parameters, Secrets: v.Secrets, CircuitBreaker: true, Rollback: true, Healthy: app.Healthy, Tags: map[string]string{"team": "shop"},
+		Parameters: v.Parameters, Secrets: v.Secrets, CircuitBreaker: true, Rollback: true, Tags: map[string]string{"team": "shop"},
 	}
 }
 
-// application is the client that the service's tasks are.
+// application is the client that the first service's tasks are.
 func (s *stage) application(x site) (*stagingapp.App, error) {
-	account, v := x.target.Account, x.app.Service
+	account, v := x.target.Account, x.app.Services[0]
 	caller, err := s.w.AssumeAsService("ecs-tasks.amazonaws.com", s.config.Place(x.target).RoleARN(taskRole), "task", "")
 	if err != nil {
 		return nil, err
@@ -70,7 +74,7 @@ func (s *stage) application(x site) (*stagingapp.App, error) {
 		c.Databases = append(c.Databases, s.useOfDatabase(u))
 	}
 	for _, u := range v.Tables {
-		c.Tables = append(c.Tables, stagingapp.Table{Name: u.Name, TableVar: u.At, Key: map[string]string{cartKey.Name: cartID(0)}, Hash: [2]string{cartKey.Name, cartID(0)}})
+		c.Tables = append(c.Tables, stagingapp.Table{Name: u.Name, TableVar: stagingapp.Variable{Name: u.At, Before: u.Before, After: u.After}, Key: map[string]string{cartKey.Name: cartID(0)}, Hash: [2]string{cartKey.Name, cartID(0)}})
 	}
 	return stagingapp.New(c), nil
 }
@@ -78,7 +82,7 @@ func (s *stage) application(x site) (*stagingapp.App, error) {
 // useOfDatabase asks for orders, or where a user's dump takes the sample's place
 // for anything.
 func (s *stage) useOfDatabase(u ground.Use) stagingapp.Database {
-	d := stagingapp.Database{Name: u.Name, Engine: u.Engine, HostVar: u.At, SecretVar: u.Secret, Port: 3306, Query: "SELECT COUNT(*) FROM shop.orders"}
+	d := stagingapp.Database{Name: u.Name, Engine: u.Engine, HostVar: stagingapp.Variable{Name: u.At, Before: u.Before, After: u.After}, SecretVar: u.Secret, Port: 3306, Query: "SELECT COUNT(*) FROM shop.orders"}
 	if u.Engine == rds.AuroraPostgreSQL {
 		d.Port = 5432
 	}
@@ -95,7 +99,8 @@ func (s *stage) atWork(x site) bool {
 			return true
 		}
 	}
-	return s.ecs.Rolling(x.target.Account, x.app.Service.Cluster, x.app.Service.Name) || s.route53.Syncing(x.target.Account)
+	client := x.app.Services[0]
+	return s.ecs.Rolling(x.target.Account, client.Cluster, client.Name) || s.route53.Syncing(x.target.Account)
 }
 
 // appReport is what a target's application noticed; nil when there is none.

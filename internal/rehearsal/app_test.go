@@ -21,6 +21,7 @@ func withApplication(t *testing.T, lane string) rehearsal.Scenario {
 	if err != nil {
 		t.Fatal(err)
 	}
+	c.Targets[0].Switch = nil
 	g, err := ground.ForConfig(c)
 	if err == nil {
 		g, err = g.WithApplication(c, "staging", ground.Serving{RefreshID: earlier, Lane: lane, CNAME: true})

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
 	"github.com/dbferry/dbferry/internal/awsworld"
 	"github.com/dbferry/dbferry/internal/awsworld/dynamodb"
 	"github.com/dbferry/dbferry/internal/awsworld/kms"
@@ -63,7 +65,7 @@ func (s *stage) putRoles(x site) error {
 		return fmt.Sprintf(`{"Effect":"Allow","Action":%q,"Resource":%q}`, action, resource)
 	}
 	secrets := allow("secretsmanager:GetSecretValue", s.w.ARN("secretsmanager", p.Account, "secret:*"))
-	parameters := allow("ssm:GetParameters", s.w.ARN("ssm", p.Account, "parameter/"+x.target.Name+"/*"))
+	parameters := allow("ssm:GetParameters", s.w.ARN("ssm", p.Account, "parameter/*"))
 	tables := s.w.ARN("dynamodb", p.Account, "table/*")
 	for _, r := range []struct{ name, service, statements string }{
 		{proxyRole, "rds.amazonaws.com", secrets},
@@ -146,7 +148,7 @@ func (s *stage) putGenerationCluster(t config.Target, refreshID, key string, c g
 func (s *stage) putGenerationTable(t config.Target, refreshID string, table ground.Table) error {
 	spec := dynamodb.TableSpec{
 		Name: names.RestoredTable(table.Name, refreshID), Hash: cartKey, TTLAttribute: table.TTLAttribute, Tags: generationTags(t.Name, refreshID, table.Name),
-		DeletionProtection: t.TableSettings(table.Name).DeletionProtection,
+		DeletionProtection: t.TableSettings(table.Name).DeletionProtection, Stream: types.StreamViewType(table.Settings.Stream),
 	}
 	for i := range table.Items {
 		spec.Items = append(spec.Items, cart(cartID(i), i))
@@ -190,44 +192,49 @@ func (s *stage) putProxies(x site) error {
 	return nil
 }
 
-// host is the name of an endpoint.
-func (s *stage) host(account string, e ground.Endpoint) (string, error) {
-	if e.Proxy != "" {
-		if host, _, ok := s.rds.ProxyEndpoint(account, e.Proxy); ok {
-			return host, nil
+// resolve fills a value of an application with what only the simulated AWS knows.
+func (s *stage) resolve(account, value string) (string, error) {
+	return config.Fill(value, func(r config.Reference) (string, error) {
+		found, ok := "", false
+		switch r.What {
+		case ground.AskProxy:
+			found, _, ok = s.rds.ProxyEndpoint(account, r.Item)
+		case ground.AskCluster:
+			found, _, ok = s.rds.ClusterEndpoints(account, r.Item)
+		case ground.AskReader:
+			_, found, ok = s.rds.ClusterEndpoints(account, r.Item)
+		case ground.AskStream:
+			found, ok = s.dynamodb.StreamARN(account, r.Item)
 		}
-		return "", fmt.Errorf("there is no proxy %s", e.Proxy)
-	}
-	if host, ok := s.rds.ClusterEndpoint(account, e.Cluster); ok {
-		return host, nil
-	}
-	return "", fmt.Errorf("there is no cluster %s", e.Cluster)
+		if !ok {
+			return "", fmt.Errorf("%q: account %s has no %s %s", value, account, r.What, r.Item)
+		}
+		return found, nil
+	})
 }
 
 func (s *stage) putRecords(x site) error {
-	if x.app.Zone.ID == "" {
-		return nil
-	}
-	var records []route53.Record
-	for _, r := range x.app.Records {
-		host, err := s.host(x.target.Account, r.To)
-		if err != nil {
-			return fmt.Errorf("record %s: %w", r.Name, err)
+	for _, z := range x.app.Zones {
+		var records []route53.Record
+		for _, r := range z.Records {
+			host, err := s.resolve(x.target.Account, r.Value)
+			if err != nil {
+				return err
+			}
+			records = append(records, route53.Record{Name: r.Name, Type: "CNAME", TTL: r.TTL, Values: []string{host}})
 		}
-		records = append(records, route53.Record{Name: r.Name, Type: "CNAME", TTL: r.TTL, Values: []string{host}})
+		if err := s.route53.PutZone(x.target.Account, route53.Zone{ID: z.ID, Name: z.Name, VPCs: []string{z.VPC}}, records...); err != nil {
+			return err
+		}
 	}
-	z := x.app.Zone
-	return s.route53.PutZone(x.target.Account, route53.Zone{ID: z.ID, Name: z.Name, VPCs: []string{z.VPC}}, records...)
+	return nil
 }
 
 func (s *stage) putParameters(x site) error {
 	for _, p := range x.app.Parameters {
-		value := p.Value
-		if value == "" {
-			var err error
-			if value, err = s.host(x.target.Account, p.Endpoint); err != nil {
-				return fmt.Errorf("parameter %s: %w", p.Name, err)
-			}
+		value, err := s.resolve(x.target.Account, p.Value)
+		if err != nil {
+			return err
 		}
 		if err := s.ssm.PutParameter(x.target.Account, ssm.ParameterSpec{Name: p.Name, Value: value, Tags: map[string]string{"team": "shop"}}); err != nil {
 			return err

@@ -24,7 +24,7 @@ func (r *Rehearsal) Collect(ctx context.Context, o Outcome) (*Result, error) {
 }
 
 func (s *stage) collect(ctx context.Context, t config.Target, o Outcome) (*Result, error) {
-	r := &Result{Target: o.Target, Verdict: o.Verdict, Cause: o.Cause, RefreshID: o.RefreshID, Duration: o.Ended.Sub(o.Began)}
+	r := &Result{Target: o.Target, Verdict: o.Verdict, Cause: o.Cause, RefreshID: o.RefreshID, Duration: o.Ended.Sub(o.Began), Switch: o.Switch}
 	for _, x := range s.states.Executions("") {
 		if s.belongs(x, t, o) {
 			r.Executions = append(r.Executions, execution(x))
@@ -54,8 +54,11 @@ func (s *stage) collect(ctx context.Context, t config.Target, o Outcome) (*Resul
 	for _, l := range s.w.Secrets.Leaks() {
 		r.SecretsLeaked = append(r.SecretsLeaked, l.Secret+", "+l.Where)
 	}
-	if r.Verdict != VerdictSucceeded {
+	if r.Verdict != VerdictSucceeded && (o.Switch == nil || o.Production.ARN != "" && o.Verdict != VerdictSucceeded) {
 		r.Left = s.left(t, r.RefreshID)
+	}
+	if o.Switch != nil && r.Verdict == VerdictSucceeded {
+		r.Verdict, r.Cause = o.Switch.Verdict, o.Switch.Cause
 	}
 	r.Sites = s.sites()
 	r.Limits, r.Busiest, r.GBSeconds = s.limits(), maps.Clone(s.w.Journal.Busiest), s.gbSeconds()
@@ -65,7 +68,7 @@ func (s *stage) collect(ctx context.Context, t config.Target, o Outcome) (*Resul
 
 // belongs says whether an execution is of the refresh's machines and time.
 func (s *stage) belongs(x states.Report, t config.Target, o Outcome) bool {
-	return !x.Start.Before(o.Began) && (o.Ended.IsZero() || !x.Start.After(o.Ended)) &&
+	return !x.Start.Before(o.Began) && (o.Ended.IsZero() || !x.Start.After(o.over())) &&
 		(x.MachineARN == s.config.ProductionPlace().MachineARN("production-backup", t.Name) || x.Account == t.Account)
 }
 

@@ -8,7 +8,7 @@ import (
 )
 
 // denials lists what was refused by policy, each pair of action and resource
-// once for each caller, since the operator turned to a refresh. Nobody but dbferry and the AWS services that work for
+// once for each caller, since the operator turned to it. Nobody but dbferry and the AWS services that work for
 // it is at work in a rehearsal.
 func (s *stage) denials(o Outcome) []Denial {
 	var out []Denial

@@ -20,6 +20,7 @@ type Outcome struct {
 	Began, Ended   time.Time
 	Production     states.Report
 	Restore        *states.Report // the execution that did the work; nil when none began
+	Switch         *Switched      // of the application afterwards; nil when there was none
 }
 
 // Refresh is what an operator does for one refresh: it asks the target whether

@@ -66,6 +66,7 @@ func runAll(t *testing.T, sc rehearsal.Scenario) []*rehearsal.Result {
 	if sc.Assembly == "" {
 		sc.Assembly = assembly
 	}
+	sc.RefreshOnly = true
 	all, err := rehearsal.Run(ctx, sc)
 	if err != nil {
 		t.Fatal(err)

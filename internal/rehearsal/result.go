@@ -26,7 +26,8 @@ type Result struct {
 	Denials     []Denial
 	Preflight   check.Report // what check-ground found, and what the target's ready.json says beside its problems
 
-	App *stagingapp.Report // what the target's application noticed; nil when its ground has none
+	Switch *Switched          // of the application, after the refresh; nil when there was none
+	App    *stagingapp.Report // what the target's application noticed; nil when its ground has none
 
 	CriticalPath time.Duration // of the AWS jobs alone
 	Duration     time.Duration // simulated, from the start to the last end

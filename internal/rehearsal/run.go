@@ -19,8 +19,10 @@ const (
 // Run rehearses a refresh of each of the scenario's targets, one after another
 // in one world, as Rehearsal and Operator do it: it sets the scene, deploys the
 // assembly, asks the target whether it is ready, starts production-backup as an
-// operator would, and waits until the restore has ended. The error says why no
-// rehearsal could be held; how a rehearsal ended is in the Results, one a target.
+// operator would, waits until the restore has ended, and switches the target's
+// application to it where the configuration says how. With Scenario.SwitchTo it
+// rehearses a switch alone. The error says why no rehearsal could be held; how a
+// rehearsal ended is in the Results, one a target.
 func Run(ctx context.Context, sc Scenario) (results []*Result, err error) {
 	started := sc.wall()
 	r, err := Open(ctx, sc)
@@ -31,7 +33,7 @@ func Run(ctx context.Context, sc Scenario) (results []*Result, err error) {
 	var outcomes []Outcome
 	err = r.Play(ctx, func(o *Operator) error {
 		for _, target := range r.targets() {
-			out, err := o.Refresh(target, sc.input())
+			out, err := o.perform(target)
 			if err != nil {
 				return err
 			}
@@ -54,6 +56,23 @@ func Run(ctx context.Context, sc Scenario) (results []*Result, err error) {
 		return results, fmt.Errorf("%d of %d faults were never reached; --details prints the sites of a run", len(sc.Faults)-hit, len(sc.Faults))
 	}
 	return results, nil
+}
+
+// perform does what the scenario asks for with one target.
+func (o *Operator) perform(target string) (Outcome, error) {
+	if app := o.App(target); app != nil && !o.s.scenario.RefreshOnly {
+		defer app.Watch()()
+	}
+	if o.s.scenario.SwitchTo != "" {
+		return o.switchTo(target)
+	}
+	out, err := o.Refresh(target, o.s.scenario.input())
+	if t, found := o.s.config.Target(target); err != nil || found != nil || out.Verdict != VerdictSucceeded || t.Switch == nil || o.s.scenario.RefreshOnly {
+		return out, err
+	}
+	w, err := o.switchAfter(out)
+	out.Switch = &w
+	return out, err
 }
 
 // Rehearsal is one simulated world in which all stacks are deployed and
@@ -89,8 +108,13 @@ func (r *Rehearsal) Play(ctx context.Context, script func(*Operator) error) erro
 	limit := r.w.Now().Add(playLimit)
 	r.scheduler.Start(limit)
 	r.w.Kernel.Go(func() {
-		if failed = r.startApps(); failed == nil {
-			failed = script(&Operator{s: r.stage, ctx: context.Background()})
+		for _, step := range []func() error{
+			func() error { return r.recordGenerations(context.Background()) }, r.startApps,
+			func() error { return script(&Operator{s: r.stage, ctx: context.Background()}) },
+		} {
+			if failed = step(); failed != nil {
+				break
+			}
 		}
 		r.stopApps()
 		r.stopWriters()

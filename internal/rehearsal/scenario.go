@@ -30,6 +30,12 @@ type Scenario struct {
 	Target string
 	// Only limits the refresh to these clusters and tables.
 	Only []string
+	// RefreshOnly leaves the candidate where the refresh ends, though the target's
+	// configuration could switch its application to it.
+	RefreshOnly bool
+	// SwitchTo makes it a rehearsal of a switch alone, between two generations that
+	// are there from the beginning: ToPrevious or ToLatest.
+	SwitchTo string
 	// Resume makes the operator continue a refresh once, in a new execution, when
 	// a machine did not end well.
 	Resume bool

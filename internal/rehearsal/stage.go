@@ -123,7 +123,12 @@ func (s Scenario) scene(c config.Config) (ground.Ground, error) {
 		return g, err
 	}
 	if s.Tables > 0 {
-		return g.WithTables(c, s.Tables)
+		if g, err = g.WithTables(c, s.Tables); err != nil {
+			return g, err
+		}
+	}
+	if s.SwitchTo != "" {
+		return s.switchScene(c, g)
 	}
 	return g, nil
 }

@@ -31,33 +31,25 @@ func switched(t *testing.T, lane string) rehearsal.Scenario {
 	if err != nil {
 		t.Fatal(err)
 	}
+	c.Targets[0].Switch = nil
+	serving := ground.Serving{RefreshID: earlier, Lane: lane}
 	g, err := ground.ForConfig(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	example, err := g.ExampleSwitch(c, "staging", serving)
 	if err == nil {
-		g, err = g.WithApplication(c, "staging", ground.Serving{RefreshID: earlier, Lane: lane})
+		g, err = g.WithApplication(c, "staging", serving)
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	app := g.Account("222222222222").Application
 	switchOnce.Lock()
 	defer switchOnce.Unlock()
 	if made, ok := switchAssemblies[lane]; ok {
 		return rehearsal.Scenario{Assembly: made, Ground: &g}
 	}
-	made := variant(t, func(c *config.Config) {
-		s := &config.Switch{}
-		p := config.ClusterPointer{Cluster: "shop-orders", Lane: lane}
-		for _, x := range app.Proxies {
-			p.Proxies, s.ProxySecurityGroups = append(p.Proxies, x.Name), x.Groups
-		}
-		s.Clusters = append(s.Clusters, p)
-		s.Parameters = []config.Parameter{
-			{Name: "/staging/shop-orders/host", Value: "${endpoint:shop-orders}"},
-			{Name: "/staging/shop-carts/table", Value: "${table:shop-carts}"},
-		}
-		s.Services = []config.Service{{Cluster: app.Service.Cluster, Service: app.Service.Name}}
-		c.Targets[0].Switch = s
-	})
+	made := variant(t, func(c *config.Config) { c.Targets[0].Switch = example })
 	kept := filepath.Join(filepath.Dir(assembly), "switch-"+lane)
 	if err := os.CopyFS(kept, os.DirFS(made)); err != nil {
 		t.Fatal(err)

@@ -33,19 +33,25 @@ const DefaultTimeout = 10 * time.Second
 // Each field has a value, or the name of the variable that holds it in a task's
 // environment.
 type Database struct {
-	Name          string // in reports
-	Engine        string
-	Host, HostVar string
-	Port          int
-	SecretVar     string // the variable with {"username","password"}
-	Query         string // answers one value
+	Name      string // in reports
+	Engine    string
+	Host      string
+	HostVar   Variable
+	Port      int
+	SecretVar string // the variable with {"username","password"}
+	Query     string // answers one value
 }
+
+// Variable names an entry of a task's environment; of its value only what lies
+// between two texts counts, as the host does in a URL.
+type Variable struct{ Name, Before, After string }
 
 // Table is a DynamoDB table from which every task reads an item.
 type Table struct {
-	Name            string // in reports
-	Table, TableVar string
-	Key             map[string]string // attribute → text
+	Name     string // in reports
+	Table    string
+	TableVar Variable
+	Key      map[string]string // attribute → text
 	// Hash, when set, is read by a Query as well: attribute and text.
 	Hash [2]string
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -71,7 +72,7 @@ func (a *App) open(ctx context.Context, t ecs.Task, d Database) (*pool, error) {
 	if err != nil {
 		return nil, err
 	}
-	secret, err := value(t, "", d.SecretVar)
+	secret, err := value(t, "", Variable{Name: d.SecretVar})
 	if err != nil {
 		return nil, err
 	}
@@ -91,15 +92,15 @@ func (a *App) open(ctx context.Context, t ecs.Task, d Database) (*pool, error) {
 }
 
 // value is the literal, or what a variable of the task holds.
-func value(t ecs.Task, literal, variable string) (string, error) {
-	if variable == "" {
+func value(t ecs.Task, literal string, v Variable) (string, error) {
+	if v.Name == "" {
 		return literal, nil
 	}
-	v, ok := t.Env[variable]
+	text, ok := t.Env[v.Name]
 	if !ok {
-		return "", fmt.Errorf("task %s has no variable %s", t.ID, variable)
+		return "", fmt.Errorf("task %s has no variable %s", t.ID, v.Name)
 	}
-	return v, nil
+	return strings.TrimSuffix(strings.TrimPrefix(text, v.Before), v.After), nil
 }
 
 // forget closes a connection.

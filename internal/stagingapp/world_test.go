@@ -216,8 +216,8 @@ func (w *world) config() stagingapp.Config {
 		Kernel: w.W.Kernel, AWS: w.As(account, "app", worldtest.Allow("dynamodb:GetItem", "*"), worldtest.Allow("dynamodb:Query", "*")),
 		Dialer:    simnet.Dialer{RDS: w.rds, From: rds.NetworkPlace{Account: account, VPC: vpc, Subnets: []string{"subnet-1"}, SecurityGroups: []string{"sg-app"}}},
 		Tasks:     func() []ecs.Task { return w.ecs.Serving(account, "staging", "shop") },
-		Databases: []stagingapp.Database{{Name: "orders", Engine: w.engine, HostVar: "HOST", Port: w.port, SecretVar: "SECRET", Query: "SELECT 1"}},
-		Tables:    []stagingapp.Table{{Name: "carts", TableVar: "TABLE", Key: map[string]string{"id": "cart-1"}, Hash: [2]string{"id", "cart-1"}}},
+		Databases: []stagingapp.Database{{Name: "orders", Engine: w.engine, HostVar: stagingapp.Variable{Name: "HOST"}, Port: w.port, SecretVar: "SECRET", Query: "SELECT 1"}},
+		Tables:    []stagingapp.Table{{Name: "carts", TableVar: stagingapp.Variable{Name: "TABLE"}, Key: map[string]string{"id": "cart-1"}, Hash: [2]string{"id", "cart-1"}}},
 		AtWork: func() bool {
 			return w.rds.ProxySwitching(account, "old") || w.rds.ProxySwitching(account, "new") || w.ecs.Rolling(account, "staging", "shop") || w.dns.Syncing(account)
 		},

@@ -84,7 +84,7 @@ func (s *planSwitch) served(ctx context.Context, it refresh.CandidateItem, live 
 		return live.proxies[name].cluster, nil
 	}
 	var v Serving
-	_, found, err := s.ledger.Get(ctx, servingKey(it.Kind, it.Source), &v)
+	_, found, err := s.ledger.Get(ctx, ServingKey(it.Kind, it.Source), &v)
 	if err != nil || !found || !live.serves(v.Name) {
 		return "", err
 	}

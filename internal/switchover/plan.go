@@ -119,15 +119,18 @@ func (p Plan) of(kinds ...MoveKind) []Move {
 	return out
 }
 
-// Keys of the ledger.
+// PlanKey is where in its ledger a target keeps the plan of the latest switch.
+const PlanKey = "switch/current.json"
+
+// More keys of the ledger.
 const (
-	currentKey  = "switch/current.json"
 	pastPrefix  = "switch/past/"
 	stepsPrefix = "switch/steps/"
 )
 
-// servingKey is which resource serves for an item since the last switch.
-func servingKey(kind refresh.Kind, source string) string {
+// ServingKey is where a target's ledger says which resource serves for an item
+// since the last switch.
+func ServingKey(kind refresh.Kind, source string) string {
 	return "serving/" + string(kind) + "/" + source + ".json"
 }
 

@@ -58,7 +58,7 @@ func (s *planSwitch) do(ctx context.Context, in PlanInput) (Begun, error) {
 			Next: `give {"refreshId":"<id>"} to switch to a generation, {"undo":true} to put back an unfinished switch, {"retire":true} to delete old generations`}
 	}
 	var open Plan
-	if _, _, err := s.ledger.Get(ctx, currentKey, &open); err != nil {
+	if _, _, err := s.ledger.Get(ctx, PlanKey, &open); err != nil {
 		return Begun{}, err
 	}
 	if err := refuseWhileOpen(open, want); err != nil {
@@ -117,7 +117,7 @@ func refuseWhileOpen(open Plan, want Input) error {
 // settle finds the plan: the unfinished one, or a new one.
 func (s *planSwitch) settle(ctx context.Context, in PlanInput, want Input) (Begun, error) {
 	var p Plan
-	ver, found, err := s.ledger.Get(ctx, currentKey, &p)
+	ver, found, err := s.ledger.Get(ctx, PlanKey, &p)
 	if err != nil {
 		return Begun{}, err
 	}
@@ -158,9 +158,9 @@ func (s *planSwitch) lockItems(ctx context.Context, p Plan, execution string) er
 func (s *planSwitch) write(ctx context.Context, p Plan, ver ledger.Version, found bool) error {
 	ok, err := false, error(nil)
 	if found {
-		ok, err = s.ledger.Replace(ctx, currentKey, ver, p)
+		ok, err = s.ledger.Replace(ctx, PlanKey, ver, p)
 	} else {
-		ok, err = s.ledger.Create(ctx, currentKey, p)
+		ok, err = s.ledger.Create(ctx, PlanKey, p)
 	}
 	if err == nil && !ok {
 		err = fault.New(fault.Unavailable, "write the plan of the switch", p.ID, "", "it changed meanwhile")
@@ -206,7 +206,7 @@ func (s *planSwitch) previous(ctx context.Context, p Plan) (string, error) {
 	id := ""
 	for _, it := range p.Items {
 		var v Serving
-		_, found, err := s.ledger.Get(ctx, servingKey(it.Kind, it.Source), &v)
+		_, found, err := s.ledger.Get(ctx, ServingKey(it.Kind, it.Source), &v)
 		if err != nil {
 			return "", err
 		}

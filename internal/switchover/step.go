@@ -58,7 +58,7 @@ type StepInput struct {
 // current reads the plan and makes sure that it is this execution's.
 func (s *step) current(ctx context.Context, in StepInput) (Plan, ledger.Version, error) {
 	var p Plan
-	ver, found, err := s.ledger.Get(ctx, currentKey, &p)
+	ver, found, err := s.ledger.Get(ctx, PlanKey, &p)
 	if err != nil {
 		return p, ver, err
 	}
@@ -78,7 +78,7 @@ func (s *step) setPhase(ctx context.Context, p *Plan, ver ledger.Version, phase 
 	if !p.Open() {
 		p.EndedAt = s.Now().UTC()
 	}
-	ok, err := s.ledger.Replace(ctx, currentKey, ver, p)
+	ok, err := s.ledger.Replace(ctx, PlanKey, ver, p)
 	if err == nil && !ok {
 		err = fault.New(fault.Unavailable, "record the phase of the switch", p.ID, "", "the plan changed meanwhile")
 	}

@@ -39,7 +39,7 @@ func (s *verifyServing) do(ctx context.Context, p *Plan, ver ledger.Version) (bo
 	}
 	for _, it := range p.Items {
 		v := Serving{Kind: it.Kind, Source: it.Source, Name: it.Name, RefreshID: p.RefreshID, Since: s.Now().UTC()}
-		if err := s.ledger.Put(ctx, servingKey(it.Kind, it.Source), v); err != nil {
+		if err := s.ledger.Put(ctx, ServingKey(it.Kind, it.Source), v); err != nil {
 			return false, err
 		}
 	}

@@ -116,3 +116,12 @@ func (t *table) backups(now time.Time) *types.ContinuousBackupsDescription {
 	}
 	return &types.ContinuousBackupsDescription{ContinuousBackupsStatus: types.ContinuousBackupsStatusEnabled, PointInTimeRecoveryDescription: p}
 }
+
+// StreamARN is the ARN of a table's latest stream; ok is false when it has none.
+func (s *Service) StreamARN(account, name string) (arn string, ok bool) {
+	t := s.account(account).tables[name]
+	if t == nil || t.streamLabel == "" {
+		return "", false
+	}
+	return t.arn + "/stream/" + t.streamLabel, true
+}

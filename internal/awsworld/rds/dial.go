@@ -59,12 +59,12 @@ func (s *Service) loggedIn(c *cluster) {
 }
 
 // ClusterEndpoint is the host name of a cluster's writer.
-func (s *Service) ClusterEndpoint(account, id string) (host string, ok bool) {
+func (s *Service) ClusterEndpoints(account, id string) (writer, reader string, ok bool) {
 	c := s.account(account).clusters[strings.ToLower(id)]
 	if c == nil {
-		return "", false
+		return "", "", false
 	}
-	return s.endpoint(c), true
+	return s.endpoint(c), s.readerEndpoint(c), true
 }
 
 // behind is the cluster that a host name leads to; nil when the name does not
