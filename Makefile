@@ -2,17 +2,19 @@
 SHELL := /bin/bash
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 GO := go
+REHEARSE = scripts/ready.sh rehearse && scripts/synth.sh && $(GO) build -o .build/rehearse ./cmd/rehearse && exec .build/rehearse
 
 .DEFAULT_GOAL := help
-.PHONY: help ready rehearse test lint race sweep bench fuzz golden synth build clean check
+.PHONY: help ready rehearse rehearse-switch test lint race sweep bench fuzz golden synth build clean check
 
 help: ## print this help
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 rehearse: ## watch a refresh in two simulated accounts (ARGS='--help' for options)
-	@scripts/ready.sh rehearse
-	@scripts/synth.sh
-	@$(GO) build -o .build/rehearse ./cmd/rehearse && exec .build/rehearse refresh $(ARGS)
+	@$(REHEARSE) refresh $(ARGS)
+
+rehearse-switch: ## watch the staging application go back to the data it had before
+	@$(REHEARSE) switch $(ARGS)
 
 ready: ## set everything up and synthesise, without running
 	@scripts/ready.sh all

@@ -22,9 +22,13 @@ import (
 )
 
 const usage = `usage: rehearse refresh [options]
+       rehearse switch [options]
 
-Runs one refresh from production to staging in simulated accounts. Exit status
-0 only when it ended Succeeded, 1 when it did not, 2 for bad options.
+refresh runs one refresh from production to staging in simulated accounts and,
+where the configuration has a switch, moves the staging application to the new
+data. switch moves the application alone, between two generations that are there
+from the beginning. Exit status 0 only when it ended Succeeded, 1 when it did
+not, 2 for bad options.
 
 options:
 `
@@ -44,6 +48,12 @@ func main() {
 	os.Exit(code)
 }
 
+// jobs are what can be rehearsed, in words.
+var jobs = map[string]string{
+	"refresh": "rehearsing a refresh in two simulated accounts",
+	"switch":  "rehearsing a switch of the staging application in a simulated account",
+}
+
 type options struct {
 	rehearsal.Scenario
 	load, faults, ground, json, only string
@@ -51,16 +61,16 @@ type options struct {
 }
 
 func run(ctx context.Context, args []string) int {
-	if len(args) == 0 || args[0] != "refresh" {
+	if len(args) == 0 || jobs[args[0]] == "" {
 		fmt.Fprint(os.Stderr, usage)
 		return misused
 	}
-	o, err := parse(args[1:])
+	o, err := parse(args[0], args[1:])
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "rehearse:", err)
 		return misused
 	}
-	fmt.Println("dbferry: rehearsing a refresh in two simulated accounts (templates from " + o.Assembly + ")")
+	fmt.Printf("dbferry: %s (templates from %s)\n", jobs[args[0]], o.Assembly)
 	o.Progress = progress(o.Speed > 0)
 	if o.Tables > 100 {
 		debug.SetGCPercent(400) // much garbage, little that stays: half a GiB with a thousand tables
@@ -98,27 +108,37 @@ func progress(live bool) func(rehearsal.Progress) {
 	}
 }
 
-func parse(args []string) (options, error) {
+func parse(job string, args []string) (options, error) {
 	o := options{Scenario: rehearsal.Scenario{Seed: 1, Sleep: time.Sleep, Clock: time.Now}}
-	f := flag.NewFlagSet("refresh", flag.ContinueOnError)
+	f := flag.NewFlagSet(job, flag.ContinueOnError)
 	f.Usage = func() { fmt.Fprint(f.Output(), usage); f.PrintDefaults() }
 	f.StringVar(&o.Assembly, "assembly", ".cache/assembly", "folder with the synthesised templates (a cdk.out, edited or not)")
 	f.StringVar(&o.ground, "ground", "", "ground.json: what exists in the accounts before dbferry; empty: derived from the configuration")
 	f.BoolVar(&o.StacksReversed, "production-first", false, "deploy production before staging instead of after it")
 	f.Float64Var(&o.Speed, "speed", 0, "simulated seconds a real second; 0: as fast as possible")
 	f.StringVar(&o.faults, "fault", "", "SITE=KIND,… with SITE machine/item/state/Service.Operation and KIND error, throttle, deny, lost, slow or crash")
-	f.StringVar(&o.Target, "target", "", "name of the target to refresh; all: each, one after another; empty: the first")
-	f.StringVar(&o.only, "only", "", "clusters and tables to refresh, separated by commas; empty: the whole data set")
-	f.IntVar(&o.Tables, "tables", 0, "how many DynamoDB tables production has; needs a prefix or tag selector in the configuration")
 	f.StringVar(&o.load, "load", "", "mysql=FILE, postgres=FILE or both with a comma: dumps that replace the sample databases of that engine's clusters")
-	f.BoolVar(&o.Resume, "resume", false, "continue once with {\"resume\":id}, as an operator would, when a machine does not end well")
 	f.StringVar(&o.json, "json", "", "write the result to this file as JSON")
 	f.BoolVar(&o.details, "details", false, "show counters and the path of every execution")
+	switch job {
+	case "refresh":
+		f.StringVar(&o.Target, "target", "", "name of the target to refresh; all: each, one after another; empty: the first")
+		f.StringVar(&o.only, "only", "", "clusters and tables to refresh, separated by commas; empty: the whole data set")
+		f.IntVar(&o.Tables, "tables", 0, "how many DynamoDB tables production has; needs a prefix or tag selector in the configuration")
+		f.BoolVar(&o.RefreshOnly, "refresh-only", false, "leave the application where it is, though the configuration has a switch")
+		f.BoolVar(&o.Resume, "resume", false, "continue once, as an operator would, when a machine does not end well: the refresh with {\"resume\":id}, the switch with its input")
+	case "switch":
+		f.StringVar(&o.Target, "target", "", "name of the target whose application to switch; empty: the first")
+		f.StringVar(&o.SwitchTo, "to", rehearsal.ToPrevious, "previous: the way back, from the latest generation to the one before; latest: the other way round")
+	}
 	if err := f.Parse(args); err != nil {
 		return o, err
 	}
 	if f.NArg() > 0 {
 		return o, fmt.Errorf("unexpected argument %q", f.Arg(0))
+	}
+	if o.SwitchTo != "" && o.SwitchTo != rehearsal.ToPrevious && o.SwitchTo != rehearsal.ToLatest {
+		return o, fmt.Errorf("--to %s: want %s or %s", o.SwitchTo, rehearsal.ToPrevious, rehearsal.ToLatest)
 	}
 	return o, o.read()
 }

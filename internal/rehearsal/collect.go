@@ -41,12 +41,12 @@ func (s *stage) collect(ctx context.Context, t config.Target, o Outcome) (*Resul
 		return nil, err
 	}
 	for _, w := range s.w.Waits.All() {
-		if w.Began.Before(o.Began) || w.Began.After(o.Ended) {
+		if w.Began.Before(o.Began) || w.Began.After(o.over()) {
 			continue
 		}
 		r.Waits = append(r.Waits, Wait{What: w.What, Item: w.Item, Phase: w.Phase, Began: s.from(o, w.Began), Finished: s.from(o, w.Finished), Noticed: s.from(o, w.Noticed)})
 	}
-	r.CriticalPath = criticalPath(r.Waits)
+	r.CriticalPath = criticalPath(before(r.Waits, r.Duration))
 	r.Border = s.border(t, o)
 	r.Denials = s.denials(o)
 	r.App = s.appReport(t)
@@ -108,6 +108,12 @@ func criticalPath(waits []Wait) time.Duration {
 		}
 	}
 	return backup + copying + restore
+}
+
+// before are the waits that began within a time since the start: those of the
+// refresh, when a switch followed it.
+func before(waits []Wait, end time.Duration) []Wait {
+	return slices.DeleteFunc(slices.Clone(waits), func(w Wait) bool { return w.Began > end })
 }
 
 // covered is how long at least one of the waits was going on: AWS works on the

@@ -23,18 +23,27 @@ import (
 // switch would have left there of the generations that the ground says they
 // know. The first generation is the one that serves.
 func (s *stage) recordGenerations(ctx context.Context) error {
+	recorded := false
 	for _, x := range s.applications() {
 		for i, g := range x.app.Generations {
 			if !g.Recorded {
 				continue
 			}
+			recorded = true
 			if err := s.recordGeneration(ctx, x, g, i == 0); err != nil {
 				return fmt.Errorf("ground, generation %s of %s: %w", g.RefreshID, x.target.Name, err)
 			}
 		}
 	}
-	return nil
+	if !recorded {
+		return nil
+	}
+	return s.w.Kernel.Sleep(ctx, settled)
 }
+
+// settled is after how long the clusters of earlier refreshes are as they were
+// long ago: AWS applies what recordGeneration changed of them.
+const settled = 15 * time.Minute
 
 func (s *stage) recordGeneration(ctx context.Context, x site, g ground.Generation, serves bool) error {
 	cfg := s.w.Config(s.w.GroundCaller(x.target.Account))

@@ -61,12 +61,18 @@ func run(t *testing.T, sc rehearsal.Scenario) *rehearsal.Result {
 
 func runAll(t *testing.T, sc rehearsal.Scenario) []*rehearsal.Result {
 	t.Helper()
+	sc.RefreshOnly = true
+	return rehearsed(t, sc)
+}
+
+// rehearsed runs a scenario to its end and logs how it went.
+func rehearsed(t testing.TB, sc rehearsal.Scenario) []*rehearsal.Result {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	if sc.Assembly == "" {
 		sc.Assembly = assembly
 	}
-	sc.RefreshOnly = true
 	all, err := rehearsal.Run(ctx, sc)
 	if err != nil {
 		t.Fatal(err)
@@ -78,7 +84,7 @@ func runAll(t *testing.T, sc rehearsal.Scenario) []*rehearsal.Result {
 }
 
 // tell logs a result for the reader of a failed test.
-func tell(t *testing.T, r *rehearsal.Result) {
+func tell(t testing.TB, r *rehearsal.Result) {
 	t.Helper()
 	for _, e := range r.Executions {
 		t.Logf("%s in %s: %s %s %s", e.Machine, e.Account, e.Status, e.Error, e.Cause)
@@ -246,7 +252,7 @@ func noGrants(t *testing.T, g *ground.Ground, statement string) {
 }
 
 // variant synthesises the shipped configuration with a change.
-func variant(t *testing.T, change func(*config.Config)) string {
+func variant(t testing.TB, change func(*config.Config)) string {
 	t.Helper()
 	c, err := config.Load(root + "/dbferry.json")
 	if err != nil {

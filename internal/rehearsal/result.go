@@ -30,7 +30,7 @@ type Result struct {
 	App    *stagingapp.Report // what the target's application noticed; nil when its ground has none
 
 	CriticalPath time.Duration // of the AWS jobs alone
-	Duration     time.Duration // simulated, from the start to the last end
+	Duration     time.Duration // simulated, from the start to the end of the refresh, or of a switch that was all
 	CutOffs      []CutOff      // of every item, as the manifest states them
 	CutOffSpread time.Duration // from the earliest to the latest of them
 	DataAge      time.Duration // from the earliest of them to the end

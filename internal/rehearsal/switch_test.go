@@ -25,7 +25,7 @@ import (
 
 // switched is a scenario whose staging serves an earlier generation, with a
 // configuration that moves its application.
-func switched(t *testing.T, lane string) rehearsal.Scenario {
+func switched(t testing.TB, lane string) rehearsal.Scenario {
 	t.Helper()
 	c, err := config.Load(root + "/dbferry.json")
 	if err != nil {

@@ -17,7 +17,8 @@ type Switched struct {
 	RefreshID      string // of the generation that was asked for
 	Previous       string // that served before; empty when it is not known
 	Verdict, Cause string
-	Duration       time.Duration // simulated, from the start until its pointers had moved or were back, and from then on its clean-up does not count
+	Duration       time.Duration // simulated, from the start until its pointers had moved or were back; its clean-up does not count
+	AWS            time.Duration // of these, in which AWS had not finished what it was asked to change
 	Moves          []string      // each pointer's way, for a person
 	Execution      states.Report
 }
@@ -91,10 +92,26 @@ func (o *Operator) awaitSwitch(target, arn string) (Switched, error) {
 	if !p.EndedAt.IsZero() {
 		w.Duration = p.EndedAt.Sub(r.Start)
 	}
+	w.AWS = o.s.waitedBetween(r.Start, r.Start.Add(w.Duration))
 	for _, m := range p.Moves {
 		w.Moves = append(w.Moves, m.String())
 	}
 	return w, nil
+}
+
+// waitedBetween is in how much of a time at least one piece of asynchronous AWS
+// work was going on.
+func (s *stage) waitedBetween(from, to time.Time) time.Duration {
+	var waits []Wait
+	for _, w := range s.w.Waits.All() {
+		if w.Finished.IsZero() {
+			w.Finished = to
+		}
+		if w.Began.Before(to) && w.Finished.After(from) {
+			waits = append(waits, Wait{Began: max(0, w.Began.Sub(from)), Finished: min(to.Sub(from), w.Finished.Sub(from))})
+		}
+	}
+	return covered(waits)
 }
 
 // switchPlan is the target's latest switch, as its ledger has it.
@@ -119,6 +136,9 @@ const (
 // switchScene gives a target's application two generations that its ledger
 // knows, of which the one that is not asked for serves.
 func (s Scenario) switchScene(c config.Config, g ground.Ground) (ground.Ground, error) {
+	if s.Target == AllTargets {
+		return g, fmt.Errorf("a switch alone is rehearsed for one target; name it")
+	}
 	t, err := s.target(c)
 	if err != nil {
 		return g, err

@@ -7,6 +7,7 @@ import (
 
 	"github.com/dbferry/dbferry/internal/golden"
 	"github.com/dbferry/dbferry/internal/rehearsal"
+	"github.com/dbferry/dbferry/internal/stagingapp"
 )
 
 func good() *rehearsal.Result {
@@ -48,8 +49,30 @@ func refused() *rehearsal.Result {
 	return r
 }
 
+// moving is a refresh that went on to the switch.
+func moving() *rehearsal.Result {
+	r := good()
+	r.Executions = append(r.Executions, rehearsal.Execution{Machine: "staging-switch", Account: "staging", Status: "SUCCEEDED", Events: 100, Transitions: 30, Duration: 6 * time.Minute, Path: []string{"Plan the switch", "Done"}})
+	r.Waits = append(r.Waits, rehearsal.Wait{What: "deployment of service shop", Phase: "rollout", Began: 113 * time.Minute, Finished: 115 * time.Minute, Noticed: 115*time.Minute + time.Second})
+	r.Switch = &rehearsal.Switched{RefreshID: r.RefreshID, Previous: "202611160300-0a1b2c", Verdict: "Succeeded", Duration: 345 * time.Second, AWS: 342 * time.Second,
+		Moves: []string{"parameter /staging/shop-carts/table: shop-carts-202611160300-0a1b2c → shop-carts-202611230300-a1b2c3", "service staging/shop"}}
+	r.App = &stagingapp.Report{Probes: 31432}
+	return r
+}
+
+// wentBack is a switch alone that failed and left everything as it was.
+func wentBack() *rehearsal.Result {
+	return &rehearsal.Result{
+		Target: "staging", Verdict: "RolledBack", RefreshID: "202611160300-0a1b2c", Cause: "parameter /staging/shop-carts/table: ssm:PutParameter was denied", Duration: 90 * time.Second,
+		Executions: []rehearsal.Execution{{Machine: "staging-switch", Account: "staging", Status: "FAILED", Error: "RolledBack", Events: 100, Transitions: 30, Duration: 90 * time.Second, Path: []string{"Plan the switch", "RolledBack"}}},
+		Waits:      []rehearsal.Wait{{What: "deployment of service shop", Phase: "rollout", Began: time.Second, Finished: time.Minute, Noticed: 61 * time.Second}},
+		Switch:     &rehearsal.Switched{RefreshID: "202611160300-0a1b2c", Previous: "202611230300-a1b2c3", Verdict: "RolledBack", Cause: "parameter /staging/shop-carts/table: ssm:PutParameter was denied", Duration: 90 * time.Second, AWS: time.Minute, Moves: []string{"service staging/shop: back"}},
+		App:        &stagingapp.Report{Probes: 900, Failed: 3, LongestOutage: 61.25, AWSModelled: 60, Ours: 1.25},
+	}
+}
+
 func TestScreen(t *testing.T) {
-	for name, r := range map[string]*rehearsal.Result{"succeeded": good(), "failed": refused()} {
+	for name, r := range map[string]*rehearsal.Result{"succeeded": good(), "failed": refused(), "switched": moving(), "rolled-back": wentBack()} {
 		t.Run(name, func(t *testing.T) {
 			var b bytes.Buffer
 			Screen(&b, r, name == "succeeded")

@@ -21,6 +21,8 @@ func Screen(w io.Writer, r *rehearsal.Result, details bool) {
 	carried(w, r, details)
 	differences(w, r, details)
 	inheritance(w, r)
+	moved(w, r.Switch)
+	app(w, r.App)
 	denials(w, r)
 	verdict(w, r)
 	if details {
@@ -29,12 +31,25 @@ func Screen(w io.Writer, r *rehearsal.Result, details bool) {
 	tryNext(w, r)
 }
 
-// border shows what AWS did in each account, and the crossing as one line.
+// border shows what AWS did in each account, and the crossing as one line; a
+// switch alone has the target's account alone.
 func border(w io.Writer, r *rehearsal.Result) {
-	line := func(at time.Duration, left, right string) {
-		fmt.Fprintln(w, strings.TrimRight(fmt.Sprintf("%9s  %-58s │ %s", clock(at), left, right), " "))
+	wide := 58
+	if !slices.ContainsFunc(r.Executions, func(e rehearsal.Execution) bool { return e.Machine == "production-backup" }) {
+		wide = 0
 	}
-	fmt.Fprintf(w, "%9s  %-58s │ %s\n", "simulated", "PRODUCTION", strings.ToUpper(r.Target))
+	row := func(at, left, right string) {
+		if wide > 0 {
+			left = fmt.Sprintf("%-*s │ ", wide, left)
+		}
+		fmt.Fprintln(w, strings.TrimRight(fmt.Sprintf("%9s  %s%s", at, left, right), " "))
+	}
+	line := func(at time.Duration, left, right string) { row(clock(at), left, right) }
+	if wide > 0 {
+		row("simulated", "PRODUCTION", strings.ToUpper(r.Target))
+	} else {
+		row("simulated", "", strings.ToUpper(r.Target))
+	}
 	crossed := false
 	cross := func(until time.Duration) {
 		for _, c := range r.Border {
@@ -201,7 +216,7 @@ func verdict(w io.Writer, r *rehearsal.Result) {
 		fmt.Fprintf(w, ": refresh %s", r.RefreshID)
 	}
 	fmt.Fprintf(w, ", %s simulated", short(r.Duration))
-	if r.CriticalPath > 0 && r.Verdict == "Succeeded" {
+	if r.CriticalPath > 0 && r.Verdict == "Succeeded" && r.DataAge > 0 {
 		fmt.Fprintf(w, " (AWS's own jobs %s, dbferry's share %s)", short(r.CriticalPath), short(r.Duration-r.CriticalPath))
 	}
 	fmt.Fprintln(w)
@@ -235,10 +250,23 @@ func more(w io.Writer, r *rehearsal.Result) {
 func tryNext(w io.Writer, r *rehearsal.Result) {
 	fmt.Fprintln(w)
 	if r.Verdict == "Succeeded" {
-		fmt.Fprintln(w, "try next: make rehearse ARGS=\"--details\"   or   make rehearse ARGS=\"--fault 'production-backup/table/Copy the recovery point (table)/Backup.StartCopyJob=lost'\"")
+		fmt.Fprintln(w, "try next: "+next(r))
 		return
 	}
 	fmt.Fprintln(w, "try next: mend what is named above and rehearse again; docs/operations.md says what each end means")
+}
+
+// next is what may interest somebody whose rehearsal went well.
+func next(r *rehearsal.Result) string {
+	const lostCopy = `make rehearse ARGS="--fault 'production-backup/table/Copy the recovery point (table)/Backup.StartCopyJob=lost'"`
+	const denied = `make rehearse-switch ARGS="--fault 'staging-switch/-/Write the parameters/SSM.PutParameter=deny'"`
+	switch {
+	case r.Switch == nil:
+		return `make rehearse ARGS="--details"   or   ` + lostCopy
+	case r.DataAge > 0:
+		return `make rehearse-switch, the way back   or   ` + lostCopy
+	}
+	return `make rehearse-switch ARGS="--to latest"   or   ` + denied
 }
 
 func clock(d time.Duration) string {

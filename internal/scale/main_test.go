@@ -78,7 +78,7 @@ func synthesise(dir string) error {
 
 func rehearse(t testing.TB, sc rehearsal.Scenario) *rehearsal.Result {
 	t.Helper()
-	sc.Assembly = assembly
+	sc.Assembly, sc.RefreshOnly = assembly, true
 	all, err := rehearsal.Run(t.Context(), sc)
 	if err != nil {
 		t.Fatal(err)
