@@ -76,6 +76,7 @@ func (s *side) addAlarm(a alarm) {
 		props.Dimensions = []any{&awscloudwatch.CfnAlarm_DimensionProperty{Name: text(a.dimension), Value: text(a.of)}}
 	}
 	awscloudwatch.NewCfnAlarm(s.Stack, text(a.id), props)
+	s.shared.alarms = append(s.shared.alarms, s.alarmARN(a.name))
 }
 
 func pascalOf(m machine) string {
@@ -118,18 +119,37 @@ func (s *side) addSideAlarms() {
 }
 
 func (s *side) addNeedsOperator() {
-	namespace := names.Prefix + "/" + s.place.Side
-	filter := awslogs.NewCfnMetricFilter(s.Stack, text("NeedsOperatorFilter"), &awslogs.CfnMetricFilterProps{
-		LogGroupName:  "/aws/lambda/" + s.place.Function("close-run"),
-		FilterPattern: text(`{ $.msg = "run closed" && $.verdict = "NeedsOperator" }`),
-		MetricTransformations: []any{&awslogs.CfnMetricFilter_MetricTransformationProperty{
-			MetricNamespace: text(namespace), MetricName: text(verdictMetric), MetricValue: text("1"),
-		}},
-	})
-	filter.Node().AddDependency(s.Node().FindChild(text("CloseRunLog")))
 	s.addAlarm(alarm{
 		id: "NeedsOperator", name: s.place.Side + "-needs-operator", anchor: "needs-operator",
 		what:      "A run left something that a person must look at; the notification says what, where and the next command.",
-		namespace: namespace, metric: verdictMetric,
+		namespace: s.countLines("NeedsOperatorFilter", "close-run", `{ $.msg = "run closed" && $.verdict = "NeedsOperator" }`, verdictMetric),
+		metric:    verdictMetric,
 	})
+}
+
+// addStuckCopies tells when a copy stays in CREATED: copy-recovery-point logs
+// {"msg":"copy stuck"} then, and goes on waiting until the item's deadline.
+func (s *side) addStuckCopies() {
+	const metric = "CopiesStuck"
+	s.addAlarm(alarm{
+		id: "CopiesStuckAlarm", name: s.place.Side + "-copies-stuck", anchor: "copy-stuck",
+		what:      "A copy has been waiting in CREATED for two hours.",
+		namespace: s.countLines("CopiesStuckFilter", "copy-recovery-point", `{ $.msg = "copy stuck" }`, metric),
+		metric:    metric,
+	})
+}
+
+// countLines counts the lines of a function's log that match a pattern, as a
+// metric without dimensions, and returns the metric's namespace.
+func (s *side) countLines(id, function, pattern, metric string) (namespace string) {
+	namespace = names.Prefix + "/" + s.place.Side
+	filter := awslogs.NewCfnMetricFilter(s.Stack, text(id), &awslogs.CfnMetricFilterProps{
+		LogGroupName:  "/aws/lambda/" + s.place.Function(function),
+		FilterPattern: text(pattern),
+		MetricTransformations: []any{&awslogs.CfnMetricFilter_MetricTransformationProperty{
+			MetricNamespace: text(namespace), MetricName: text(metric), MetricValue: text("1"),
+		}},
+	})
+	filter.Node().AddDependency(s.Node().FindChild(text(keypolicy.Pascal(function) + "Log")))
+	return namespace
 }

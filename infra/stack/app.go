@@ -80,6 +80,8 @@ type shared struct {
 	busRef      string   // empty in production and on the default bus
 	network     *network // nil in production
 	functions   map[string]function
+	machines    []machine
+	alarms      []string // ARNs
 }
 
 func newSide(app awscdk.App, o Options, p names.Place, description string) *side {

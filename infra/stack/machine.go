@@ -70,6 +70,7 @@ func (s *side) addMachine(file, target string) machine {
 		Logs: &awsstepfunctions.LogOptions{Destination: log, Level: awsstepfunctions.LogLevel_ERROR, IncludeExecutionData: jsii.Bool(false)},
 	})
 	m.ref = *made.StateMachineArn()
+	s.shared.machines = append(s.shared.machines, m)
 	return m
 }
 

@@ -29,6 +29,7 @@ func addProduction(s *side) {
 	s.addUndeliveredPolicy()
 	s.addSideAlarms()
 	s.addStuckCopies()
+	s.addDashboard()
 	s.productionOutputs()
 }
 

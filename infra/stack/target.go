@@ -35,6 +35,7 @@ func addTarget(s *side, t config.Target) {
 	s.addReadySchedule()
 	s.addUndeliveredPolicy()
 	s.addSideAlarms()
+	s.addDashboard()
 	s.targetOutputs(m)
 }
 

@@ -1,11 +1,13 @@
 package rehearsal_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/dbferry/dbferry/internal/ground"
 	"github.com/dbferry/dbferry/internal/rehearsal"
+	"github.com/dbferry/dbferry/internal/switchover"
 )
 
 // The bounds of a switch that are promised (docs/benchmarks.md), in simulated time.
@@ -146,6 +148,39 @@ func BenchmarkSwitch(b *testing.B) {
 				b.ReportMetric(r.Switch.Duration.Seconds(), "switch-s")
 				b.ReportMetric((r.Switch.Duration - r.Switch.AWS).Seconds(), "switch-ours-s")
 			}
+		})
+	}
+}
+
+// TestSwitchTellsOnce: one message, which says what changed, the way back and
+// where to look; and the switch has succeeded though it cannot be sent.
+func TestSwitchTellsOnce(t *testing.T) {
+	sc := rehearsal.Scenario{Assembly: assembly, SwitchTo: rehearsal.ToPrevious}
+	play(t, sc, func(_ *rehearsal.Rehearsal, o *rehearsal.Operator) error {
+		r, err := o.Switch("staging", switchover.Input{RefreshID: ground.FirstGeneration})
+		if err != nil {
+			return err
+		}
+		mails := o.Mails()
+		if r.Verdict != rehearsal.VerdictSucceeded || len(mails) != 1 {
+			t.Fatalf("%s: %d messages", r.Verdict, len(mails))
+		}
+		for form, text := range map[string]string{"mail": mails[0].Body, "chat": mails[0].HTTPS} {
+			for _, want := range []string{"Succeeded: switch to " + ground.FirstGeneration, "parameter /staging/shop-carts/table", "/v2/executions/details/"} {
+				if !strings.Contains(text, want) {
+					t.Errorf("the %s lacks %q: %s", form, want, text)
+				}
+			}
+		}
+		if back := `{"refreshId":"` + r.Previous + `"}`; !strings.Contains(mails[0].Body, back) {
+			t.Errorf("the mail does not say the way back: %s", mails[0].Body)
+		}
+		return nil
+	})
+	for _, kind := range []string{"deny", "error", "lost"} {
+		t.Run(kind, func(t *testing.T) {
+			r := whole(t, rehearsal.Scenario{SwitchTo: rehearsal.ToPrevious, Faults: fault(t, "staging-switch/-/Tell about the successful end/SNS.Publish="+kind)})
+			switchedWell(t, r, r.Duration)
 		})
 	}
 }

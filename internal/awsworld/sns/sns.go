@@ -5,6 +5,7 @@ package sns
 
 import (
 	"context"
+	"encoding/json"
 	"maps"
 	"slices"
 	"time"
@@ -54,7 +55,8 @@ type Message struct {
 	TopicARN string
 	By       string // the caller
 	Subject  string
-	Body     string
+	Body     string   // what e-mail addresses get
+	HTTPS    string   // what HTTPS subscribers get
 	To       []string // e-mail addresses
 }
 
@@ -70,7 +72,7 @@ func New(w *awsworld.World) *Service {
 	op := awsworld.On(serviceID, "Publish", "sns:Publish", s.publish)
 	op.Resources = s.resources
 	op.Source = "SNS API Reference, Publish"
-	op.Differs = "e-mail only; no message structures, attributes are counted but not filtered on; subscriptions are confirmed at once"
+	op.Differs = "e-mail only; what HTTPS subscribers would get is kept, not sent; attributes are counted but not filtered on; subscriptions are confirmed at once"
 	w.Register(op)
 	return s
 }
@@ -107,7 +109,7 @@ func (s *Service) resources(c *awsworld.Call) []awsworld.Resource {
 }
 
 func (s *Service) publish(c *awsworld.Call, in *sdk.PublishInput) (*sdk.PublishOutput, error) {
-	if err := service.OnlyFields(c, "TopicArn", "Subject", "Message", "MessageAttributes"); err != nil {
+	if err := service.OnlyFields(c, "TopicArn", "Subject", "Message", "MessageStructure", "MessageAttributes"); err != nil {
 		return nil, err
 	}
 	if in.TopicArn == nil {
@@ -124,13 +126,45 @@ func (s *Service) publish(c *awsworld.Call, in *sdk.PublishInput) (*sdk.PublishO
 	if err := check(subject, in); err != nil {
 		return nil, err
 	}
+	texts, err := forms(in)
+	if err != nil {
+		return nil, err
+	}
 	if err := s.useKey(c, t); err != nil {
 		return nil, err
 	}
-	m := Message{At: s.w.Now(), ID: s.w.UUID(), TopicARN: t.arn, By: c.Caller.String(), Subject: subject, Body: *in.Message, To: slices.Clone(t.Emails)}
-	s.w.Secrets.Search("notification to "+t.Name, subject+"\n"+m.Body)
+	m := Message{
+		At: s.w.Now(), ID: s.w.UUID(), TopicARN: t.arn, By: c.Caller.String(), Subject: subject,
+		Body: texts("email"), HTTPS: texts("https"), To: slices.Clone(t.Emails),
+	}
+	s.w.Secrets.Search("notification to "+t.Name, subject+"\n"+*in.Message)
 	s.sent = append(s.sent, m)
 	return &sdk.PublishOutput{MessageId: new(m.ID)}, nil
+}
+
+// forms tells the text for a protocol (SNS API Reference, Publish,
+// MessageStructure): with "json" the message is an object of texts by protocol,
+// and "default" stands for those that it does not name.
+func forms(in *sdk.PublishInput) (func(protocol string) string, error) {
+	if in.MessageStructure == nil {
+		return func(string) string { return *in.Message }, nil
+	}
+	if *in.MessageStructure != "json" {
+		return nil, invalid("MessageStructure", "%q is not json", *in.MessageStructure)
+	}
+	var texts map[string]string
+	if err := json.Unmarshal([]byte(*in.Message), &texts); err != nil {
+		return nil, invalid("Message Structure", "JSON message body failed to parse")
+	}
+	if _, ok := texts["default"]; !ok {
+		return nil, invalid("Message Structure", "No default entry in JSON message body")
+	}
+	return func(protocol string) string {
+		if text, ok := texts[protocol]; ok {
+			return text
+		}
+		return texts["default"]
+	}, nil
 }
 
 // useKey asks for what a publisher to an encrypted topic needs (SNS guide,

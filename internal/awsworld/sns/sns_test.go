@@ -51,6 +51,37 @@ func TestPublish(t *testing.T) {
 	}
 }
 
+// TestMessageStructure: each protocol gets its own text, or the default.
+func TestMessageStructure(t *testing.T) {
+	for _, c := range []struct{ name, structure, message, mail, https, code string }{
+		{"both", "json", `{"default":"a","https":"b"}`, "a", "b", ""},
+		{"default alone", "json", `{"default":"a"}`, "a", "a", ""},
+		{"own text for mail", "json", `{"default":"a","email":"m"}`, "m", "a", ""},
+		{"no default", "json", `{"https":"b"}`, "", "", "InvalidParameter"},
+		{"no JSON", "json", `a`, "", "", "InvalidParameter"},
+		{"no such structure", "xml", `{"default":"a"}`, "", "", "InvalidParameter"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f := worldtest.New(t)
+			s := sns.New(f.W)
+			arn, err := s.PutTopic(worldtest.Staging, sns.TopicSpec{Name: "dbferry-staging"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			cfg := f.As(worldtest.Staging, "notify", worldtest.Allow("sns:Publish", "*"))
+			f.Run(func() {
+				_, err = sdk.NewFromConfig(cfg).Publish(context.Background(), &sdk.PublishInput{TopicArn: &arn, Message: &c.message, MessageStructure: &c.structure})
+			})
+			if got := service.Code(err); got != c.code {
+				t.Fatalf("code %q, want %q (%v)", got, c.code, err)
+			}
+			if c.code == "" && (s.Sent()[0].Body != c.mail || s.Sent()[0].HTTPS != c.https) {
+				t.Errorf("sent %+v", s.Sent()[0])
+			}
+		})
+	}
+}
+
 func TestAnotherAccountNeedsTheTopicsPolicy(t *testing.T) {
 	f := worldtest.New(t)
 	s := sns.New(f.W)
