@@ -12,6 +12,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"slices"
 
 	"github.com/dbferry/dbferry/internal/lambdafn"
 )
@@ -33,6 +34,15 @@ type Organization struct {
 	ManagementAccount string `json:"managementAccount"`
 	// CrossAccountBackup is AWS Backup's switch in the management account.
 	CrossAccountBackup bool `json:"crossAccountBackup"`
+}
+
+// WithoutApplications takes the applications out of every account.
+func (g Ground) WithoutApplications() Ground {
+	g.Accounts = slices.Clone(g.Accounts)
+	for i := range g.Accounts {
+		g.Accounts[i].Application = nil
+	}
+	return g
 }
 
 // Account is one account with what others made in it.

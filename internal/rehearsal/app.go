@@ -22,17 +22,19 @@ func (s *stage) startApps() error {
 		if err != nil {
 			return fmt.Errorf("application of %s: %w", x.target.Name, err)
 		}
-		s.apps[x.target.Name] = app
 		for i, v := range x.app.Services {
 			spec := s.service(x, v)
-			if i == 0 {
+			if i == 0 && s.clients {
 				spec.Healthy = app.Healthy // a round of calls
 			}
 			if err := s.ecs.PutService(x.target.Account, spec); err != nil {
 				return err
 			}
 		}
-		app.Start()
+		if s.clients {
+			s.apps[x.target.Name] = app
+			app.Start()
+		}
 	}
 	return nil
 }

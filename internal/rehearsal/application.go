@@ -125,12 +125,15 @@ func (s *stage) putGenerationCluster(t config.Target, refreshID, key string, c g
 		return err
 	}
 	id, tags := names.RestoredCluster(c.ID, refreshID), generationTags(t.Name, refreshID, c.ID)
-	err = s.rds.PutCluster(t.Account, rds.ClusterSpec{
+	spec := rds.ClusterSpec{
 		ID: id, Engine: c.Engine, EngineVersion: c.EngineVersion, MasterUser: master.Username, MasterPassword: master.Password, KeyARN: key,
 		SubnetGroup: t.Network.DBSubnetGroup, SecurityGroups: t.Network.DatabaseSecurityGroups, ParameterGroup: set.ParameterGroup,
 		Tags: tags, VolumeBytes: c.VolumeGB * 1_000_000_000, DeletionProtection: set.DeletionProtection,
-	})
-	if err != nil {
+	}
+	if a := c.Settings.Serverless; a != nil {
+		spec.Serverless = rds.Scaling{Min: a.Min, Max: a.Max, AutoPause: a.AutoPause}
+	}
+	if err := s.rds.PutCluster(t.Account, spec); err != nil {
 		return err
 	}
 	for n := 1; n <= set.Instances; n++ {

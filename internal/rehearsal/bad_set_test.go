@@ -49,6 +49,7 @@ func groundOf(t *testing.T, change func(*ground.Ground)) *ground.Ground {
 	if err != nil {
 		t.Fatal(err)
 	}
+	g = g.WithoutApplications()
 	change(&g)
 	return &g
 }

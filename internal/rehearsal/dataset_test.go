@@ -56,6 +56,7 @@ func crowded(t *testing.T, c config.Config) ground.Ground {
 	if err != nil {
 		t.Fatal(err)
 	}
+	g = g.WithoutApplications()
 	for i, cl := range g.Clusters {
 		g.Clusters[i].Writes = !strings.HasPrefix(cl.ID, "other-")
 		if cl.ID == "zeta-audit" || cl.ID == "ledger-pg" {

@@ -177,7 +177,7 @@ func world(t *testing.T, assembly string, script func(*rehearsal.Rehearsal, *reh
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 25*time.Minute)
 	defer cancel()
-	r, err := rehearsal.Open(ctx, rehearsal.Scenario{Assembly: assembly})
+	r, err := rehearsal.Open(ctx, rehearsal.Scenario{Assembly: assembly, RefreshOnly: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -343,6 +343,7 @@ func playIn(t *testing.T, open func(context.Context, rehearsal.Scenario) (*rehea
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
+	sc.RefreshOnly = true
 	r, err := open(ctx, sc)
 	if err != nil {
 		t.Fatal(err)

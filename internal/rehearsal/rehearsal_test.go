@@ -103,6 +103,7 @@ func play(t *testing.T, sc rehearsal.Scenario, script func(*rehearsal.Rehearsal,
 	if sc.Assembly == "" {
 		sc.Assembly = assembly
 	}
+	sc.RefreshOnly = sc.SwitchTo == ""
 	r, err := rehearsal.Open(ctx, sc)
 	if err != nil {
 		t.Fatal(err)
@@ -232,6 +233,7 @@ func shipped(t *testing.T) ground.Ground {
 	if err != nil {
 		t.Fatal(err)
 	}
+	g = g.WithoutApplications()
 	return g
 }
 

@@ -81,16 +81,12 @@ type Rehearsal struct{ *stage }
 
 // Open sets the scene, deploys, and fills production's databases.
 func Open(ctx context.Context, sc Scenario) (*Rehearsal, error) {
-	s, err := newStage(ctx, sc)
-	if err != nil {
-		return nil, err
+	fill := func(s *stage) error { return s.fill(ctx) }
+	serve := func(s *stage) error {
+		s.clients = true
+		return s.fillGenerations(ctx)
 	}
-	for _, step := range []func() error{s.setScene, s.setApplications, s.deploy, func() error { return s.fill(ctx) }, func() error { return s.fillGenerations(ctx) }} {
-		if err := step(); err != nil {
-			return nil, errors.Join(err, s.close())
-		}
-	}
-	return &Rehearsal{s}, nil
+	return open(ctx, sc, (*stage).setScene, (*stage).deploy, fill, serve)
 }
 
 // Close ends every process and server.

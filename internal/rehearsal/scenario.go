@@ -30,8 +30,8 @@ type Scenario struct {
 	Target string
 	// Only limits the refresh to these clusters and tables.
 	Only []string
-	// RefreshOnly leaves the candidate where the refresh ends, though the target's
-	// configuration could switch its application to it.
+	// RefreshOnly ends with the refresh, though the target's configuration could
+	// switch its application to it; a derived ground then has no application.
 	RefreshOnly bool
 	// SwitchTo makes it a rehearsal of a switch alone, between two generations that
 	// are there from the beginning: ToPrevious or ToLatest.

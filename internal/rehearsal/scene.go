@@ -41,6 +41,9 @@ func (s *stage) setScene() error {
 			return fmt.Errorf("ground, table %s: %w", t.Name, err)
 		}
 	}
+	if err := s.setApplications(); err != nil {
+		return err
+	}
 	return s.putTrouble()
 }
 

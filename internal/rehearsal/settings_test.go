@@ -64,6 +64,7 @@ func rich(t *testing.T, dir string) *ground.Ground {
 	if err != nil {
 		t.Fatal(err)
 	}
+	g = g.WithoutApplications()
 	shop, ledger := &g.Clusters[0].Settings, &g.Clusters[1].Settings
 	prod := g.Account(productionAccount)
 	prod.ParameterGroups = append(prod.ParameterGroups, ground.ParameterGroup{Name: "prod-mysql", Family: "aurora-mysql8.0"}, ground.ParameterGroup{Name: "prod-writers", Family: "aurora-mysql8.0", Instance: true})

@@ -44,6 +44,7 @@ type stage struct {
 	config      config.Config
 	target      config.Target // the first one that is refreshed
 	ground      ground.Ground
+	clients     bool // applications call
 	deployments []*template.Deployment
 
 	w         *awsworld.World
@@ -121,6 +122,8 @@ func (s Scenario) scene(c config.Config) (ground.Ground, error) {
 		g = *s.Ground
 	} else if g, err = ground.ForConfig(c); err != nil {
 		return g, err
+	} else if s.RefreshOnly {
+		g = g.WithoutApplications()
 	}
 	if s.Tables > 0 {
 		if g, err = g.WithTables(c, s.Tables); err != nil {
