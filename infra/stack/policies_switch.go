@@ -121,12 +121,12 @@ func (g switchGrants) hooks() []statement {
 	}
 	if len(documents) > 0 {
 		out = append(out, allow("StartAutomations", []string{"ssm:StartAutomationExecution"}, documents...),
-			allow("WatchAutomations", []string{"ssm:GetAutomationExecution"}, g.arn("ssm", "automation-execution/*")))
+			allow("WatchAutomations", []string{"ssm:GetAutomationExecution", "ssm:StopAutomationExecution"}, g.arn("ssm", "automation-execution/*")))
 	}
 	if len(commands) > 0 {
 		out = append(out, allow("SendCommands", []string{"ssm:SendCommand"}, commands...),
 			allow("SendToTaggedInstances", []string{"ssm:SendCommand"}, g.arn("ec2", "instance/*"), g.arn("ssm", "managed-instance/*")).when(g.commandTags()),
-			anything("WatchCommands", noResourceType, "ssm:ListCommands"))
+			anything("WatchCommands", noResourceType, "ssm:ListCommands", "ssm:CancelCommand"))
 	}
 	if len(windows) > 0 {
 		out = append(out, allow("WatchWindows", []string{"ssm:DescribeMaintenanceWindowExecutions"}, windows...))

@@ -71,11 +71,23 @@ type Hook struct {
 	Automation        string      `json:"automation,omitempty" doc:"name of an SSM Automation document; it is started with the parameters RefreshId and Phase"`
 	Command           *RunCommand `json:"command,omitempty" doc:"an SSM document that Run Command sends to instances"`
 	MaintenanceWindow string      `json:"maintenanceWindow,omitempty" doc:"id of an SSM maintenance window, mw-…; the switch waits for its next execution, which must succeed"`
-	Minutes           int         `json:"minutes,omitempty" doc:"time limit, 1 to 1440; 0 means 15"`
+	Minutes           int         `json:"minutes,omitempty" doc:"time limit, 1 to 1440; 0 means 15, and 1440 for a maintenance window; a function has 13 at most, which is its default, because it is waited for within one invocation of dbferry's own"`
 }
 
+// MostFunctionMinutes is how long a Lambda hook may take: the function that
+// waits for it has 15 minutes itself.
+const MostFunctionMinutes = 13
+
 // Limit is the hook's time limit in minutes, with its default.
-func (h Hook) Limit() int { return orDefault(h.Minutes, 15) }
+func (h Hook) Limit() int {
+	switch {
+	case h.Function != "":
+		return orDefault(h.Minutes, MostFunctionMinutes)
+	case h.MaintenanceWindow != "":
+		return orDefault(h.Minutes, 1440)
+	}
+	return orDefault(h.Minutes, 15)
+}
 
 // RunCommand is an SSM document for instances that carry a tag.
 type RunCommand struct {
@@ -186,7 +198,12 @@ func (s Switch) validate(at string, t Target, p *Problems) {
 			p.addf("%s.minutes: %d is not between 1 and 120", where, l)
 		}
 	}
+	named := map[string]bool{}
 	for i, h := range s.Hooks {
+		if named[h.Name] {
+			p.addf("%s.hooks[%d].name: %q is given twice", at, i, h.Name)
+		}
+		named[h.Name] = true
 		h.validate(fmt.Sprintf("%s.hooks[%d]", at, i), p)
 	}
 }
@@ -350,5 +367,7 @@ func (h Hook) validate(at string, p *Problems) {
 	}
 	if l := h.Limit(); l < 1 || l > 1440 {
 		p.addf("%s.minutes: %d is not between 1 and 1440", at, l)
+	} else if h.Function != "" && l > MostFunctionMinutes {
+		p.addf("%s.minutes: %d is more than %d, the most for a function; let it start what takes longer, or use an automation", at, l, MostFunctionMinutes)
 	}
 }

@@ -1,5 +1,7 @@
 package ground
 
+import "github.com/dbferry/dbferry/internal/config"
+
 // Application is what uses a target's data before dbferry switches anything:
 // earlier generations of the data set, and the pointers to one of them.
 //
@@ -12,8 +14,9 @@ type Application struct {
 	Zones       []Zone       `json:"zones,omitempty"`
 	Parameters  []Parameter  `json:"parameters,omitempty"`
 	Services    []Service    `json:"services"` // the first is a client that really calls; the others only run
-	Subnets     []string     `json:"subnets"`  // where its tasks run
-	Group       string       `json:"group"`    // their security group
+	Hooks       []Hook       `json:"hooks,omitempty"`
+	Subnets     []string     `json:"subnets"` // where its tasks run
+	Group       string       `json:"group"`   // their security group
 }
 
 // Generation is what an earlier refresh restored and the switch left.
@@ -77,4 +80,12 @@ type Use struct {
 	Before string `json:"before,omitempty"` // what stands before and
 	After  string `json:"after,omitempty"`  // after it in that variable, as in a URL
 	Secret string `json:"secret,omitempty"` // variable with {"username","password"}
+}
+
+// Hook is what a switch runs of the user's: a function, a document, or a
+// maintenance window that opens every quarter of an hour.
+type Hook struct {
+	config.Hook
+	Seconds int `json:"seconds"`           // that each run takes
+	Failing int `json:"failing,omitempty"` // how many of its next runs fail
 }

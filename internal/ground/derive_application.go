@@ -70,6 +70,9 @@ func (g Ground) WithApplication(c config.Config, target string, s Serving) (Grou
 		}
 	}
 	d.services()
+	for _, h := range d.t.Switch.Hooks {
+		d.app.Hooks = append(d.app.Hooks, Hook{Hook: h, Seconds: 20})
+	}
 	a.Application = d.app
 	return g, g.validate()
 }

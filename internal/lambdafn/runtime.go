@@ -37,10 +37,20 @@ type Runtime struct {
 	Now func() time.Time
 	// Sleep waits inside an invocation; only for waits of seconds in which
 	// applications are cut off, others are the state machine's.
-	Sleep  func(ctx context.Context, d time.Duration) error
+	Sleep func(ctx context.Context, d time.Duration) error
+	// Limit ends a context after a time; nil: the context package's.
+	Limit  func(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc)
 	Dialer dbconn.Dialer
 	Log    *slog.Logger
 	Fork   Fork // how Each runs; nil: goroutines
+}
+
+// Within gives a call no longer than d.
+func (r Runtime) Within(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	if r.Limit != nil {
+		return r.Limit(ctx, d)
+	}
+	return context.WithTimeout(ctx, d)
 }
 
 // Place is the account in which the function runs.

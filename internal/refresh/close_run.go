@@ -3,6 +3,7 @@ package refresh
 import (
 	"context"
 	"encoding/json"
+	"strings"
 	"time"
 
 	"github.com/dbferry/dbferry/internal/fault"
@@ -82,16 +83,23 @@ func endOfEvent(e event) (End, error) {
 	return end, nil
 }
 
+// wayBackFailed stands between two causes in the one that staging-switch makes
+// of them.
+const wayBackFailed = " | and the way back failed: "
+
 // readable takes the message out of the cause that Step Functions makes of a
 // function's error; any other text stays as it is.
 func readable(cause string) string {
-	var m struct {
-		Message string `json:"errorMessage"`
+	parts := strings.Split(cause, wayBackFailed)
+	for i, part := range parts {
+		var m struct {
+			Message string `json:"errorMessage"`
+		}
+		if json.Unmarshal([]byte(part), &m) == nil && m.Message != "" {
+			parts[i] = m.Message
+		}
 	}
-	if json.Unmarshal([]byte(cause), &m) == nil && m.Message != "" {
-		return m.Message
-	}
-	return cause
+	return strings.Join(parts, wayBackFailed)
 }
 
 type closeRun struct{ step }

@@ -49,7 +49,7 @@ func (s *stage) applications() []site {
 func (s *stage) setApplications() error {
 	s.rds.Names = func(vpc, host string) string { return s.route53.Resolver(vpc).Canonical(host) }
 	for _, x := range s.applications() {
-		for _, step := range []func(site) error{s.putRoles, s.putGenerations, s.putProxies, s.putRecords, s.putParameters} {
+		for _, step := range []func(site) error{s.putRoles, s.putGenerations, s.putProxies, s.putRecords, s.putParameters, s.putHooks} {
 			if err := step(x); err != nil {
 				return fmt.Errorf("ground, application of %s: %w", x.target.Name, err)
 			}
@@ -72,16 +72,24 @@ func (s *stage) putRoles(x site) error {
 		{executionRole, "ecs-tasks.amazonaws.com", parameters + "," + secrets},
 		{taskRole, "ecs-tasks.amazonaws.com", allow("dynamodb:GetItem", tables) + "," + allow("dynamodb:Query", tables)},
 	} {
-		trust, err := service.Policy("trust of "+r.name, p.Account, []byte(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"`+r.service+`"},"Action":"sts:AssumeRole"}]}`))
-		if err != nil {
+		if err := s.putUserRole(p.Account, r.name, r.service, r.statements); err != nil {
 			return err
 		}
-		may, err := service.Policy("policy of "+r.name, p.Account, []byte(`{"Version":"2012-10-17","Statement":[`+r.statements+`]}`))
-		if err != nil {
-			return err
-		}
-		s.w.Account(p.Account).PutRole(&awsworld.Role{ARN: p.RoleARN(r.name), Name: r.name, Account: p.Account, Trust: *trust, Policies: []iam.Policy{*may}})
 	}
+	return nil
+}
+
+// putUserRole makes a role of the user's for a service.
+func (s *stage) putUserRole(account, name, principal, statements string) error {
+	trust, err := service.Policy("trust of "+name, account, []byte(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"`+principal+`"},"Action":"sts:AssumeRole"}]}`))
+	if err != nil {
+		return err
+	}
+	may, err := service.Policy("policy of "+name, account, []byte(`{"Version":"2012-10-17","Statement":[`+statements+`]}`))
+	if err != nil {
+		return err
+	}
+	s.w.Account(account).PutRole(&awsworld.Role{ARN: "arn:aws:iam::" + account + ":role/" + name, Name: name, Account: account, Trust: *trust, Policies: []iam.Policy{*may}})
 	return nil
 }
 

@@ -87,7 +87,7 @@ func (s *stage) handler(fn *lambda.Function, caller awsworld.Caller, log *slog.L
 	if !ok {
 		return nil, "", awsworld.Errorf("Runtime.InvalidEntrypoint", "function %s runs %q, for which there is no step", fn.Name, rt.Function)
 	}
-	rt.AWS, rt.Now, rt.Sleep, rt.Log, rt.Fork = s.w.Config(caller), s.w.Now, s.w.Kernel.Sleep, log, s.w.Kernel.Fork
+	rt.AWS, rt.Now, rt.Sleep, rt.Log, rt.Fork, rt.Limit = s.w.Config(caller), s.w.Now, s.w.Kernel.Sleep, log, s.w.Kernel.Fork, s.w.Kernel.Within
 	rt.Dialer = dialer{s.rds, s.place(fn)}
 	h, err := build(rt)
 	return h, rt.Function, err

@@ -8,9 +8,12 @@ import (
 	"github.com/dbferry/dbferry/internal/awsworld"
 	"github.com/dbferry/dbferry/internal/awsworld/backup"
 	"github.com/dbferry/dbferry/internal/awsworld/dynamodb"
+	"github.com/dbferry/dbferry/internal/awsworld/ecs"
 	"github.com/dbferry/dbferry/internal/awsworld/kms"
 	"github.com/dbferry/dbferry/internal/awsworld/rds"
+	"github.com/dbferry/dbferry/internal/awsworld/route53"
 	"github.com/dbferry/dbferry/internal/awsworld/secretsmanager"
+	"github.com/dbferry/dbferry/internal/awsworld/ssm"
 	"github.com/dbferry/dbferry/internal/iam"
 )
 
@@ -20,6 +23,9 @@ func (o *Operator) RDS() *rds.Service                     { return o.s.rds }
 func (o *Operator) DynamoDB() *dynamodb.Service           { return o.s.dynamodb }
 func (o *Operator) Backup() *backup.Service               { return o.s.backup }
 func (o *Operator) Keys() *kms.Service                    { return o.s.kms }
+func (o *Operator) Services() *ecs.Service                { return o.s.ecs }
+func (o *Operator) Systems() *ssm.Service                 { return o.s.ssm }
+func (o *Operator) Zones() *route53.Service               { return o.s.route53 }
 func (o *Operator) SecretValues() *secretsmanager.Service { return o.s.secrets }
 
 // AsFunction is an SDK configuration with the credentials of a step's function,

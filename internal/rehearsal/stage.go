@@ -72,6 +72,7 @@ type stage struct {
 	loaded    map[string]bool   // clusters that hold a user's dump
 	writers   []*writer
 	hooks     []*hook
+	hookRuns  []HookRun
 	apps      map[string]*stagingapp.App // by target
 	starts    int                        // names executions that the operator starts
 	warm      map[warmth][]*environment  // idle functions

@@ -1,6 +1,9 @@
 package sim
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // Scope is a context that belongs to a kernel: cancelling it wakes, in a
 // reproducible order, every process that sleeps or waits under it. Use it
@@ -81,6 +84,17 @@ func (s *Scope) Close() {
 			s.parent.children = append(s.parent.children[:i], s.parent.children[i+1:]...)
 			return
 		}
+	}
+}
+
+// Within derives a context that ends after d of simulated time with
+// context.DeadlineExceeded, as context.WithTimeout does of real time.
+func (k *Kernel) Within(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	s := k.NewScope(ctx)
+	stop := k.After(d, func() { s.Cancel(context.DeadlineExceeded) })
+	return s, func() {
+		stop()
+		s.Close()
 	}
 }
 

@@ -4,25 +4,28 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
-	"slices"
 	"strings"
 	"time"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/lambda"
-	"github.com/aws/aws-sdk-go-v2/service/ssm"
-	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
 
 	"github.com/dbferry/dbferry/internal/config"
 	"github.com/dbferry/dbferry/internal/fault"
 )
 
-// HookInput is what a Lambda hook is invoked with.
-type HookInput struct {
-	RefreshID string            `json:"refreshId"`
-	Phase     Direction         `json:"phase"`
-	Values    map[string]string `json:"values"` // parameters and records with their values in this phase
+// hookRun is a hook's run in one direction.
+type hookRun struct {
+	*step
+	plan      *Plan
+	hook      config.Hook
+	direction Direction
+	key       string
+	began     *begun
+}
+
+// state is how far a run is: result is what it ended with, once it has.
+type state struct {
+	ended, well bool
+	nothing     bool // it ended, and has done nothing
+	result      string
 }
 
 // hook finds a hook's configuration by the name in its move.
@@ -36,67 +39,150 @@ func (s *step) hook(name string) (config.Hook, error) {
 }
 
 // runHook runs something of the user's once per direction and records how it
-// ended. A hook whose reply was lost may be run again: hooks must bear that.
+// ended. A hook whose reply was lost may be run again: hooks must bear that. On
+// the way back only what was started runs again.
 func (s *step) runHook(ctx context.Context, p *Plan, m Move, d Direction) (bool, error) {
-	if d == Backward {
-		if _, _, forward, err := s.ledger.Bytes(ctx, startedKey(p, m, Forward)); err != nil || !forward {
-			return !forward, err
-		}
-	}
 	h, err := s.hook(m.Name)
 	if err != nil {
 		return false, err
 	}
-	key := startedKey(p, m, d)
-	b, err := s.intend(ctx, key, "")
+	if d == Backward {
+		if rest, err := s.atRest(ctx, p, m, h); err != nil || rest == neverRan {
+			return err == nil, err
+		} else if rest == stillRuns {
+			return false, nil
+		}
+	}
+	b, key, err := s.attempt(ctx, p, m, d, "")
 	if err != nil || b.Done {
 		return b.Done, err
 	}
-	ended, result, err := s.look(ctx, p, h, d, key, &b)
-	if err != nil {
+	r := hookRun{s, p, h, d, key, &b}
+	now, err := r.look(ctx)
+	switch limit := time.Duration(h.Limit()) * time.Minute; {
+	case refused(err) && b.ID == "":
+		b.Refused = true
+		return false, s.over(ctx, key, b, err)
+	case err != nil:
 		return false, err
+	case now.well:
+		return true, s.well(ctx, key, b, now.result)
+	case now.ended:
+		b.Refused = now.nothing
+		return false, s.over(ctx, key, b, r.fault(fault.VerifyFailed, "mend it, then start the switch again", "it ended %s", now.result))
+	case s.late(b, limit):
+		r.stop(ctx)
+		return false, s.over(ctx, key, b, r.fault(fault.DeadlineExceeded, "look at what it does, or raise targets[].switch.hooks[].minutes", "not done after %s", limit))
 	}
-	limit := time.Duration(h.Limit()) * time.Minute
-	switch {
-	case ended:
-		b.Done, b.Result = true, result
-		return true, s.ledger.Put(ctx, key, b)
-	case s.Now().Sub(b.At) > limit:
-		return false, fault.New(fault.DeadlineExceeded, "run the hook "+m.Name, m.Name, "look at what it does, or raise targets[].switch.hooks[].minutes", "not done after %s", limit)
-	}
+	s.calm = s.Now().Sub(b.Clock) > time.Minute
 	return false, nil
 }
 
-// look starts a hook that has not been started, and says whether it has ended
-// well; one that ended badly is an error.
-func (s *step) look(ctx context.Context, p *Plan, h config.Hook, d Direction, key string, b *begun) (ended bool, result string, err error) {
-	switch {
-	case h.Function != "":
-		return s.invoke(ctx, p, h, d)
-	case h.Automation != "":
-		return s.automation(ctx, p, h, d, key, b)
-	case h.Command != nil:
-		return s.command(ctx, p, h, d, key, b)
-	}
-	return s.window(ctx, h, b.At)
+// refused says whether AWS answered that it would not do it: then it has not.
+func refused(err error) bool {
+	return fault.Is(err, fault.Denied) || fault.Is(err, fault.BadRequest)
 }
 
-func (s *step) invoke(ctx context.Context, p *Plan, h config.Hook, d Direction) (bool, string, error) {
-	payload, err := json.Marshal(HookInput{RefreshID: p.RefreshID, Phase: d, Values: p.values(d)})
+func (r hookRun) fault(name fault.Name, next, format string, args ...any) error {
+	return fault.New(name, "run the hook "+r.hook.Name, r.what(), next, format, args...)
+}
+
+// what is the resource that a hook runs.
+func (r hookRun) what() string {
+	switch h := r.hook; {
+	case h.Function != "":
+		return h.Function
+	case h.Automation != "":
+		return h.Automation + " " + r.began.ID
+	case h.Command != nil:
+		return h.Command.Document + " " + r.began.ID
+	}
+	return r.hook.MaintenanceWindow
+}
+
+// look starts a hook that has not been started, and says how far it is.
+func (r hookRun) look(ctx context.Context) (state, error) {
+	switch h := r.hook; {
+	case h.Function != "":
+		return r.invoke(ctx)
+	case h.Automation != "":
+		return r.automation(ctx)
+	case h.Command != nil:
+		return r.command(ctx)
+	}
+	return r.window(ctx)
+}
+
+// stop asks AWS to stop what has taken too long or is to be undone. It need not
+// succeed: a run that has just ended cannot be stopped.
+func (r hookRun) stop(ctx context.Context) {
+	if r.began.ID == "" || r.began.Stopped {
+		return
+	}
+	var err error
+	switch {
+	case r.hook.Automation != "":
+		err = r.stopAutomation(ctx)
+	case r.hook.Command != nil:
+		err = r.cancelCommand(ctx)
+	}
+	r.began.Stopped = true
 	if err != nil {
-		return false, "", err
+		r.Log.Warn("the hook could not be stopped", "hook", r.hook.Name, "error", err.Error())
 	}
-	ctx, cancel := context.WithTimeout(ctx, time.Duration(h.Limit())*time.Minute)
-	defer cancel()
-	out, err := s.lambda.Invoke(ctx, &lambda.InvokeInput{FunctionName: &h.Function, Payload: payload})
-	if err != nil {
-		return false, "", fault.AWS("invoke the hook "+h.Name, h.Function, err)
+}
+
+// rest is what the way back finds of a hook's way forward.
+type rest int
+
+const (
+	neverRan rest = iota
+	stillRuns
+	hasEnded
+)
+
+// atRest keeps the way back of a hook from running beside its way forward,
+// which might then have the last word.
+func (s *step) atRest(ctx context.Context, p *Plan, m Move, h config.Hook) (rest, error) {
+	key := startedKey(p, m, Forward)
+	var b begun
+	_, found, err := s.ledger.Get(ctx, key, &b)
+	if err != nil || !found || b.Refused {
+		return neverRan, err
 	}
-	if out.FunctionError != nil {
-		// What it answered is the user's and may hold anything: it is in its log.
-		return false, "", hookFailed(h, h.Function, "it ended with an error ("+aws.ToString(out.FunctionError)+"); its log has the text")
+	r := hookRun{s, p, h, Forward, key, &b}
+	switch {
+	case b.Done || h.Function != "":
+		return hasEnded, nil
+	case h.MaintenanceWindow != "":
+		if all, err := r.executions(ctx); err != nil || len(all) == 0 {
+			return neverRan, err // nothing has seen the pointers as they were meanwhile
+		}
+		return hasEnded, nil
+	case b.ID == "":
+		return hasEnded, nil // if it was started at all, which cannot be known
 	}
-	return true, "returned", nil
+	now, err := r.look(ctx)
+	if err != nil || now.ended {
+		return hasEnded, err
+	}
+	return stillRuns, s.waitForStop(ctx, r)
+}
+
+// waitForStop asks once that the way forward stop, and waits for it as long as
+// the hook may take.
+func (s *step) waitForStop(ctx context.Context, r hookRun) error {
+	if !r.began.Stopped {
+		r.stop(ctx)
+		if err := s.ledger.Put(ctx, r.key, r.began); err != nil {
+			return err
+		}
+	}
+	b, err := s.intend(ctx, r.plan, r.key+".stop", "")
+	if err != nil || !s.late(b, time.Duration(r.hook.Limit())*time.Minute) {
+		return err
+	}
+	return r.fault(fault.DeadlineExceeded, `end it in the Systems Manager console, then {"undo":true}`, "its way forward still runs, though it was asked to stop")
 }
 
 // values are the pointers with their values, for a hook that wants to know.
@@ -108,126 +194,9 @@ func (p *Plan) values(d Direction) map[string]string {
 	return out
 }
 
-func hookFailed(h config.Hook, resource, why string) error {
-	return fault.New(fault.VerifyFailed, "run the hook "+h.Name, resource, "mend the hook, then start the switch again", "%s", why)
-}
-
-// automation runs an Automation document. Its client token makes AWS answer a
-// second call with the same execution.
-func (s *step) automation(ctx context.Context, p *Plan, h config.Hook, d Direction, key string, b *begun) (bool, string, error) {
-	if b.ID == "" {
-		out, err := s.ssm.StartAutomationExecution(ctx, &ssm.StartAutomationExecutionInput{
-			DocumentName: &h.Automation, ClientToken: aws.String(token(p.ID, h.Name, string(d))),
-			Parameters: map[string][]string{"RefreshId": {p.RefreshID}, "Phase": {string(d)}},
-		})
-		if err != nil {
-			return false, "", fault.AWS("start the hook "+h.Name, h.Automation, err)
-		}
-		b.ID = aws.ToString(out.AutomationExecutionId)
-		return false, "", s.ledger.Put(ctx, key, b)
-	}
-	out, err := s.ssm.GetAutomationExecution(ctx, &ssm.GetAutomationExecutionInput{AutomationExecutionId: &b.ID})
-	if err != nil {
-		return false, "", fault.AWS("look at the hook "+h.Name, b.ID, err)
-	}
-	switch st := out.AutomationExecution.AutomationExecutionStatus; st {
-	case ssmtypes.AutomationExecutionStatusSuccess, ssmtypes.AutomationExecutionStatusCompletedWithSuccess:
-		return true, string(st), nil
-	case ssmtypes.AutomationExecutionStatusPending, ssmtypes.AutomationExecutionStatusInprogress, ssmtypes.AutomationExecutionStatusWaiting,
-		ssmtypes.AutomationExecutionStatusScheduled, ssmtypes.AutomationExecutionStatusRunbookInprogress, ssmtypes.AutomationExecutionStatusCancelling:
-		return false, "", nil
-	default:
-		return false, "", hookFailed(h, b.ID, "the automation ended "+string(st))
-	}
-}
-
 // token is a UUID of a text, the form that SSM wants.
 func token(parts ...string) string {
 	sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
 	h := hex.EncodeToString(sum[:])
 	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:32]
-}
-
-// command sends a document to instances. Run Command has no token: a command
-// whose id was lost is found again by its comment.
-func (s *step) command(ctx context.Context, p *Plan, h config.Hook, d Direction, key string, b *begun) (bool, string, error) {
-	comment := "dbferry " + token(p.ID, h.Name, string(d))
-	if b.ID == "" {
-		id, err := s.sent(ctx, h, comment)
-		if err == nil && id == "" {
-			id, err = s.send(ctx, h, comment)
-		}
-		if err != nil {
-			return false, "", err
-		}
-		b.ID = id
-		return false, "", s.ledger.Put(ctx, key, b)
-	}
-	out, err := s.ssm.ListCommands(ctx, &ssm.ListCommandsInput{CommandId: &b.ID})
-	if err != nil || len(out.Commands) == 0 {
-		return false, "", fault.AWS("look at the hook "+h.Name, b.ID, err)
-	}
-	switch st := out.Commands[0].Status; st {
-	case ssmtypes.CommandStatusSuccess:
-		return true, string(st), nil
-	case ssmtypes.CommandStatusPending, ssmtypes.CommandStatusInProgress, ssmtypes.CommandStatusCancelling:
-		return false, "", nil
-	default:
-		return false, "", hookFailed(h, b.ID, "the command ended "+string(st))
-	}
-}
-
-func (s *step) sent(ctx context.Context, h config.Hook, comment string) (string, error) {
-	out, err := s.ssm.ListCommands(ctx, &ssm.ListCommandsInput{Filters: []ssmtypes.CommandFilter{{Key: ssmtypes.CommandFilterKeyDocumentName, Value: &h.Command.Document}}})
-	if err != nil {
-		return "", fault.AWS("look for the hook "+h.Name, h.Command.Document, err)
-	}
-	for _, c := range out.Commands {
-		if aws.ToString(c.Comment) == comment {
-			return aws.ToString(c.CommandId), nil
-		}
-	}
-	return "", nil
-}
-
-func (s *step) send(ctx context.Context, h config.Hook, comment string) (string, error) {
-	in := &ssm.SendCommandInput{
-		DocumentName: &h.Command.Document, Comment: &comment, TimeoutSeconds: aws.Int32(int32(max(30, h.Limit()*60))),
-		Targets: []ssmtypes.Target{{Key: aws.String("tag:" + h.Command.Tag.Key), Values: []string{h.Command.Tag.Value}}},
-	}
-	if len(h.Command.Commands) > 0 {
-		in.Parameters = map[string][]string{"commands": h.Command.Commands}
-	}
-	out, err := s.ssm.SendCommand(ctx, in)
-	if err != nil {
-		return "", fault.AWS("start the hook "+h.Name, h.Command.Document, err)
-	}
-	return aws.ToString(out.Command.CommandId), nil
-}
-
-// window waits for a maintenance window, which nobody can start by a call: its
-// first execution after the pointers have moved must succeed.
-func (s *step) window(ctx context.Context, h config.Hook, since time.Time) (bool, string, error) {
-	out, err := s.ssm.DescribeMaintenanceWindowExecutions(ctx, &ssm.DescribeMaintenanceWindowExecutionsInput{
-		WindowId: &h.MaintenanceWindow,
-		Filters:  []ssmtypes.MaintenanceWindowFilter{{Key: aws.String("ExecutedAfter"), Values: []string{since.UTC().Format(time.RFC3339)}}},
-	})
-	if err != nil {
-		return false, "", fault.AWS("look at the maintenance window of "+h.Name, h.MaintenanceWindow, err)
-	}
-	all := out.WindowExecutions
-	slices.SortFunc(all, func(a, b ssmtypes.MaintenanceWindowExecution) int {
-		return aws.ToTime(a.StartTime).Compare(aws.ToTime(b.StartTime))
-	})
-	if len(all) == 0 {
-		return false, "", nil
-	}
-	switch st := all[0].Status; st {
-	case ssmtypes.MaintenanceWindowExecutionStatusSuccess:
-		return true, string(st), nil
-	case ssmtypes.MaintenanceWindowExecutionStatusPending, ssmtypes.MaintenanceWindowExecutionStatusInProgress, ssmtypes.MaintenanceWindowExecutionStatusCancelling:
-		return false, "", nil
-	default:
-		return false, "", hookFailed(h, h.MaintenanceWindow, "its execution ended "+string(st))
-	}
 }

@@ -48,17 +48,18 @@ func primary(v ecstypes.Service) ecstypes.Deployment {
 // too after its circuit breaker has gone back to the old one (docs/aws.md §7.4).
 // On the way back only a service that was begun to be rolled is rolled again.
 func (s *step) rollService(ctx context.Context, p *Plan, m Move, d Direction) (bool, error) {
-	if d == Backward {
-		if _, _, forward, err := s.ledger.Bytes(ctx, startedKey(p, m, Forward)); err != nil || !forward {
-			return !forward, err
-		}
-	}
 	v, err := s.service(ctx, m.Name)
 	if err != nil {
 		return false, err
 	}
-	key := startedKey(p, m, d)
-	b, err := s.intend(ctx, key, aws.ToString(primary(v).Id))
+	if d == Backward {
+		var forward begun
+		_, found, err := s.ledger.Get(ctx, startedKey(p, m, Forward), &forward)
+		if err != nil || !found || forward.ID == "" && forward.Before == aws.ToString(primary(v).Id) {
+			return err == nil, err
+		}
+	}
+	b, key, err := s.attempt(ctx, p, m, d, aws.ToString(primary(v).Id))
 	if err != nil || b.Done {
 		return b.Done, err
 	}
@@ -66,18 +67,6 @@ func (s *step) rollService(ctx context.Context, p *Plan, m Move, d Direction) (b
 		return false, s.deploy(ctx, key, b, m.Name, v)
 	}
 	return s.deployed(ctx, key, b, m.Name, v)
-}
-
-// intend records that a move is about to be begun, with what was there.
-func (s *step) intend(ctx context.Context, key, before string) (begun, error) {
-	var b begun
-	_, found, err := s.ledger.Get(ctx, key, &b)
-	if err != nil || found {
-		return b, err
-	}
-	b = begun{At: s.Now().UTC(), Before: before}
-	_, err = s.ledger.Create(ctx, key, b)
-	return b, err
 }
 
 // deploy begins a deployment, or recognizes the one that an earlier call of ours
@@ -98,22 +87,34 @@ func (s *step) deploy(ctx context.Context, key string, b begun, name string, v e
 
 func (s *step) deployed(ctx context.Context, key string, b begun, name string, v ecstypes.Service) (bool, error) {
 	now := primary(v)
+	failed := func(next, format string, args ...any) (bool, error) {
+		return false, s.over(ctx, key, b, fault.New(fault.VerifyFailed, "roll the service "+name, name, next, format, args...))
+	}
 	if aws.ToString(now.Id) != b.ID {
-		return false, fault.New(fault.VerifyFailed, "roll the service "+name, name, "look at the service's events in the ECS console; a circuit breaker may have gone back to the old tasks",
-			"its primary deployment is %s, not %s, which the switch began", aws.ToString(now.Id), b.ID)
+		return failed("look at the service's events in the ECS console and at its tasks' logs", "its primary deployment is %s, not %s, which the switch began%s",
+			aws.ToString(now.Id), b.ID, ownReason(v, b.ID))
 	}
 	switch now.RolloutState {
 	case ecstypes.DeploymentRolloutStateCompleted:
-		b.Done, b.Result = true, "COMPLETED"
-		return true, s.ledger.Put(ctx, key, b)
+		return true, s.well(ctx, key, b, "COMPLETED: "+b.ID)
 	case ecstypes.DeploymentRolloutStateFailed:
-		return false, fault.New(fault.VerifyFailed, "roll the service "+name, name, "look at the service's events and its tasks' logs", "its deployment failed: %s", aws.ToString(now.RolloutStateReason))
+		return failed("look at the service's events and its tasks' logs", "its deployment failed: %s", aws.ToString(now.RolloutStateReason))
 	}
-	if limit := s.serviceLimit(name); s.Now().Sub(b.At) > limit {
-		return false, fault.New(fault.DeadlineExceeded, "roll the service "+name, name, "look at the service's events, or raise targets[].switch.services[].minutes",
-			"not done after %s: %d of %d tasks run", limit, now.RunningCount, now.DesiredCount)
+	if limit := s.serviceLimit(name); s.late(b, limit) {
+		return false, s.over(ctx, key, b, fault.New(fault.DeadlineExceeded, "roll the service "+name, name, "look at the service's events, or raise targets[].switch.services[].minutes",
+			"not done after %s: %d of %d tasks run, %d have failed", limit, now.RunningCount, now.DesiredCount, now.FailedTasks))
 	}
 	return false, nil
+}
+
+// ownReason is what ECS says of a deployment that is no longer the primary one.
+func ownReason(v ecstypes.Service, id string) string {
+	for _, d := range v.Deployments {
+		if aws.ToString(d.Id) == id {
+			return ": " + string(d.RolloutState) + ", " + aws.ToString(d.RolloutStateReason)
+		}
+	}
+	return ""
 }
 
 func (s *step) serviceLimit(name string) time.Duration {

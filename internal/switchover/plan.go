@@ -39,6 +39,7 @@ type Plan struct {
 	EndedAt   time.Time `json:"endedAt,omitzero"`
 	Items     []Item    `json:"items"`
 	Moves     []Move    `json:"moves"`
+	Outcomes  []Outcome `json:"outcomes,omitempty"` // of services and hooks, once it has ended
 }
 
 // Open says whether the switch has begun and not ended.
@@ -104,6 +105,13 @@ func (m Move) ends(d Direction) (from, to string) {
 		return m.To, m.From
 	}
 	return m.From, m.To
+}
+
+func (d Direction) opposite() Direction {
+	if d == Backward {
+		return Forward
+	}
+	return Backward
 }
 
 // of are a plan's moves of some kinds.

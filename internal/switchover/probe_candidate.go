@@ -21,7 +21,7 @@ func NewProbeCandidate(rt lambdafn.Runtime) (lambdafn.Handler, error) {
 		return nil, err
 	}
 	s := &probeCandidate{base}
-	return s.calm(s.do), nil
+	return s.calmly(s.do), nil
 }
 
 // writerPatience is how long a candidate's writer may be busy.
@@ -90,15 +90,15 @@ func (s *step) throughProxy(ctx context.Context, p *Plan, source, cluster, proxy
 	if err != nil {
 		return false, err
 	}
-	since, err := s.since(ctx, stepsPrefix+p.ID+"/prove-"+proxy+"-"+cluster+".json")
+	since, err := s.since(ctx, p, stepsPrefix+p.ID+"/prove-"+proxy+"-"+cluster+".json")
 	if err != nil {
 		return false, err
 	}
 	return s.patient(since, s.login(ctx, source, at))
 }
 
-// since is when something was first looked at.
-func (s *step) since(ctx context.Context, key string) (time.Time, error) {
-	b, err := s.intend(ctx, key, "")
-	return b.At, err
+// since is when this execution first looked at something.
+func (s *step) since(ctx context.Context, p *Plan, key string) (time.Time, error) {
+	b, err := s.intend(ctx, p, key, "")
+	return b.Clock, err
 }

@@ -34,6 +34,8 @@ type step struct {
 	dns     *route53.Client
 	lambda  *lambda.Client
 	secrets *secretsmanager.Client
+
+	calm bool // what is waited for is slow: the state machine shall wait
 }
 
 func newStep(rt lambdafn.Runtime) (*step, error) {
@@ -104,12 +106,15 @@ func (s *step) eager(do work) lambdafn.Handler {
 			if err != nil {
 				return converge.Answer{}, err
 			}
+			s.calm = false
 			done, err := do(ctx, &p, ver)
 			switch {
 			case err != nil:
 				return converge.Answer{}, err
 			case done:
 				return converge.DoneNow(), nil
+			case s.calm:
+				return converge.Wait(s.Now(), p.StartedAt), nil
 			case s.Now().After(until):
 				return converge.Answer{Status: converge.Waiting, WaitSeconds: 1}, nil
 			}
@@ -120,8 +125,8 @@ func (s *step) eager(do work) lambdafn.Handler {
 	})
 }
 
-// calm makes a handler that looks once; the state machine does the waiting.
-func (s *step) calm(do work) lambdafn.Handler {
+// calmly makes a handler that looks once; the state machine does the waiting.
+func (s *step) calmly(do work) lambdafn.Handler {
 	return lambdafn.Typed(func(ctx context.Context, in StepInput) (converge.Answer, error) {
 		p, ver, err := s.current(ctx, in)
 		if err != nil {

@@ -22,7 +22,7 @@ func NewVerifyServing(rt lambdafn.Runtime) (lambdafn.Handler, error) {
 		return nil, err
 	}
 	s := &verifyServing{base}
-	return s.calm(s.do), nil
+	return s.calmly(s.do), nil
 }
 
 func (s *verifyServing) do(ctx context.Context, p *Plan, ver ledger.Version) (bool, error) {
@@ -109,6 +109,10 @@ func (s *step) answers(ctx context.Context, p *Plan, it Item, name string) (bool
 
 // end records the end of the switch, and keeps it among the past ones.
 func (s *step) end(ctx context.Context, p *Plan, ver ledger.Version, phase Phase) error {
+	var err error
+	if p.Outcomes, err = s.outcomes(ctx, p); err != nil {
+		return err
+	}
 	if err := s.setPhase(ctx, p, ver, phase); err != nil {
 		return err
 	}

@@ -203,6 +203,17 @@ func (s *Service) SetHealthy(account, clusterName, name string, check func(env m
 	}
 }
 
+// SetCircuitBreaker switches a service's deployment circuit breaker, with its
+// rollback, on or off.
+func (s *Service) SetCircuitBreaker(account, clusterName, name string, on bool) error {
+	_, sv := s.find(account, clusterName, name)
+	if sv == nil {
+		return fmt.Errorf("account %s has no ECS service %s/%s", account, clusterName, name)
+	}
+	sv.CircuitBreaker, sv.Rollback = on, on
+	return nil
+}
+
 func (sv *service) primary() *deployment { return sv.deployments[0] }
 
 func (sv *service) context() map[string][]string {

@@ -54,6 +54,10 @@ type Function struct {
 
 	Policy []byte // resource policy as JSON: its AWS::Lambda::Permission statements; empty for none
 	Tags   map[string]string
+
+	// Code is what the function does in place of the Executor: a function of the
+	// user's, about which dbferry knows nothing.
+	Code func(ctx context.Context, event []byte) ([]byte, *FunctionError)
 }
 
 // Invocation is one run of a function, for reports.

@@ -177,6 +177,10 @@ func (s *Service) code(ctx context.Context, f *function, caller awsworld.Caller,
 		}
 		r.crashed = crash
 	}()
+	if f.Code != nil {
+		r.payload, r.failed = f.Code(ctx, append([]byte(nil), event...))
+		return r
+	}
 	copied := f.Function
 	r.payload, r.failed = s.Run(ctx, &copied, caller, append([]byte(nil), event...))
 	return r

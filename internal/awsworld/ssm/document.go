@@ -7,10 +7,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/ssm"
-	"github.com/aws/aws-sdk-go-v2/service/ssm/types"
 
 	"github.com/dbferry/dbferry/internal/awsworld"
-	"github.com/dbferry/dbferry/internal/awsworld/service"
 	"github.com/dbferry/dbferry/internal/iam"
 )
 
@@ -21,9 +19,9 @@ type DocumentSpec struct {
 	Takes     time.Duration
 	Fails     string // why it fails; empty for success
 	Output    string
-	// Do is what it does when its time has passed, unless it fails; nil does
-	// nothing.
-	Do func(parameters map[string][]string)
+	// Do is what it does when its time has passed, unless it fails or was
+	// stopped; nil does nothing. Its error fails the run.
+	Do func(parameters map[string][]string) error
 }
 
 // PutDocument adds or replaces a document.
@@ -36,48 +34,26 @@ func (s *Service) PutInstance(account, id string, tags map[string]string) {
 	s.account(account).instances[id] = tags
 }
 
-// run is one document at work, of a command or an automation.
-type run struct {
-	id         string
-	document   *DocumentSpec
-	parameters map[string][]string
-	began      time.Time
-	ended      time.Time // zero while it runs
-}
-
-// start lets the document work in simulated time.
-func (s *Service) start(d *DocumentSpec, parameters map[string][]string) *run {
-	r := &run{id: s.w.UUID(), document: d, parameters: parameters, began: s.w.Now()}
-	s.w.Kernel.After(d.Takes, func() {
-		if d.Fails == "" && d.Do != nil {
-			d.Do(parameters)
-		}
-		r.ended = s.w.Now()
-	})
-	return r
-}
-
-// command is a run on some instances.
-type command struct {
-	*run
-	instances []string
-}
-
-// automation is a run of a runbook.
-type automation struct {
-	*run
-	by string
-}
-
 func (s *Service) documentOps() []awsworld.Op {
 	send := row("SendCommand", s.send, s.sendResources, "the outcome is the ground's; one result for all instances; no output buckets, notifications or rate control")
 	invocation := row("GetCommandInvocation", s.invocation, nil, "as SendCommand; InvocationDoesNotExist for Timing.Register after sending (length unverified)")
+	list := row("ListCommands", s.listCommands, nil, "by command, document and InvokedAfter only; a command is not listed for Timing.Register after sending (length unverified); "+
+		"one without instances ends as Success with the details NoInstancesInTag")
+	cancel := row("CancelCommand", s.cancelCommand, nil, "all instances; at once")
+	execution := func(id func(*awsworld.Call) *string) func(*awsworld.Call) []awsworld.Resource {
+		return func(c *awsworld.Call) []awsworld.Resource {
+			return []awsworld.Resource{{ARN: s.w.ARN("ssm", c.Account.ID, "automation-execution/"+aws.ToString(id(c))), Owner: c.Account.ID, Kind: iam.NoPolicy}}
+		}
+	}
 	start := row("StartAutomationExecution", s.startAutomation, s.automationResources, "the outcome is the ground's; no targets or rate control; "+
 		"iam:PassRole is asked for the parameter AutomationAssumeRole")
-	get := row("GetAutomationExecution", s.getAutomation, func(c *awsworld.Call) []awsworld.Resource {
-		return []awsworld.Resource{{ARN: s.w.ARN("ssm", c.Account.ID, "automation-execution/"+aws.ToString(awsworld.Input[sdk.GetAutomationExecutionInput](c).AutomationExecutionId)), Owner: c.Account.ID, Kind: iam.NoPolicy}}
-	}, "no steps")
-	return []awsworld.Op{send, invocation, start, get}
+	get := row("GetAutomationExecution", s.getAutomation, execution(func(c *awsworld.Call) *string {
+		return awsworld.Input[sdk.GetAutomationExecutionInput](c).AutomationExecutionId
+	}), "no steps")
+	stop := row("StopAutomationExecution", s.stopAutomation, execution(func(c *awsworld.Call) *string {
+		return awsworld.Input[sdk.StopAutomationExecutionInput](c).AutomationExecutionId
+	}), "at once")
+	return []awsworld.Op{send, invocation, list, cancel, start, get, stop}
 }
 
 func (s *Service) documentARN(account, kind, name string) string {
@@ -131,90 +107,4 @@ func (a *account) document(name string, automator bool) *DocumentSpec {
 		return nil
 	}
 	return d
-}
-
-func (s *Service) send(c *awsworld.Call, in *sdk.SendCommandInput) (*sdk.SendCommandOutput, error) {
-	if err := service.OnlyFields(c, "DocumentName", "InstanceIds", "Targets", "Parameters", "Comment", "TimeoutSeconds"); err != nil {
-		return nil, err
-	}
-	a := s.account(c.Account.ID)
-	d, ids := a.document(aws.ToString(in.DocumentName), false), s.targets(a.id, in)
-	for _, id := range ids {
-		if _, ok := a.instances[id]; !ok {
-			return nil, &types.InvalidInstanceId{Message: aws.String("Instances not in a valid state for account: " + id)}
-		}
-	}
-	switch {
-	case d == nil:
-		return nil, &types.InvalidDocument{Message: aws.String("Document with name " + aws.ToString(in.DocumentName) + " does not exist.")}
-	case len(in.InstanceIds) > 0 && len(in.Targets) > 0 || len(in.InstanceIds)+len(in.Targets) == 0:
-		return nil, awsworld.Errorf("InvalidInstanceId", "Specify either InstanceIds or Targets.")
-	}
-	cmd := &command{run: s.start(d, in.Parameters), instances: ids}
-	a.commands[cmd.id] = cmd
-	return &sdk.SendCommandOutput{Command: &types.Command{
-		CommandId: aws.String(cmd.id), DocumentName: aws.String(d.Name), Status: types.CommandStatusPending, StatusDetails: aws.String("Pending"),
-		RequestedDateTime: aws.Time(cmd.began), InstanceIds: in.InstanceIds, Targets: in.Targets, TargetCount: int32(len(ids)), Parameters: in.Parameters,
-	}}, nil
-}
-
-func (s *Service) invocation(c *awsworld.Call, in *sdk.GetCommandInvocationInput) (*sdk.GetCommandInvocationOutput, error) {
-	cmd := s.account(c.Account.ID).commands[aws.ToString(in.CommandId)]
-	if cmd == nil || !slices.Contains(cmd.instances, aws.ToString(in.InstanceId)) || s.w.Now().Sub(cmd.began) < s.Timing.Register {
-		return nil, &types.InvocationDoesNotExist{Message: aws.String("An error occurred (InvocationDoesNotExist) when calling the GetCommandInvocation operation")}
-	}
-	out := &sdk.GetCommandInvocationOutput{
-		CommandId: in.CommandId, InstanceId: in.InstanceId, DocumentName: aws.String(cmd.document.Name), Status: types.CommandInvocationStatusInProgress,
-		StatusDetails: aws.String("InProgress"), ResponseCode: -1, ExecutionStartDateTime: aws.String(cmd.began.Format(time.RFC3339)),
-	}
-	if cmd.ended.IsZero() {
-		return out, nil
-	}
-	out.Status, out.ResponseCode, out.StandardOutputContent = types.CommandInvocationStatusSuccess, 0, aws.String(cmd.document.Output)
-	out.ExecutionEndDateTime = aws.String(cmd.ended.Format(time.RFC3339))
-	if cmd.document.Fails != "" {
-		out.Status, out.ResponseCode, out.StandardErrorContent = types.CommandInvocationStatusFailed, 1, aws.String(cmd.document.Fails)
-	}
-	out.StatusDetails = aws.String(string(out.Status))
-	return out, nil
-}
-
-func (s *Service) startAutomation(c *awsworld.Call, in *sdk.StartAutomationExecutionInput) (*sdk.StartAutomationExecutionOutput, error) {
-	if err := service.OnlyFields(c, "DocumentName", "Parameters", "ClientToken"); err != nil {
-		return nil, err
-	}
-	a := s.account(c.Account.ID)
-	d := a.document(aws.ToString(in.DocumentName), true)
-	if d == nil {
-		return nil, &types.AutomationDefinitionNotFoundException{Message: aws.String("Automation definition " + aws.ToString(in.DocumentName) + " not found.")}
-	}
-	if in.ClientToken != nil {
-		if x := a.automation[*in.ClientToken]; x != nil {
-			return &sdk.StartAutomationExecutionOutput{AutomationExecutionId: aws.String(x.id)}, nil
-		}
-	}
-	x := &automation{run: s.start(d, in.Parameters), by: c.Caller.String()}
-	if in.ClientToken != nil {
-		x.id = *in.ClientToken // AWS takes the token as the execution's id
-	}
-	a.automation[x.id] = x
-	return &sdk.StartAutomationExecutionOutput{AutomationExecutionId: aws.String(x.id)}, nil
-}
-
-func (s *Service) getAutomation(c *awsworld.Call, in *sdk.GetAutomationExecutionInput) (*sdk.GetAutomationExecutionOutput, error) {
-	x := s.account(c.Account.ID).automation[aws.ToString(in.AutomationExecutionId)]
-	if x == nil {
-		return nil, &types.AutomationExecutionNotFoundException{Message: aws.String("There is no automation execution " + aws.ToString(in.AutomationExecutionId))}
-	}
-	out := &types.AutomationExecution{
-		AutomationExecutionId: aws.String(x.id), DocumentName: aws.String(x.document.Name), AutomationExecutionStatus: types.AutomationExecutionStatusInprogress,
-		ExecutionStartTime: aws.Time(x.began), ExecutedBy: aws.String(x.by), Parameters: x.parameters,
-	}
-	if !x.ended.IsZero() {
-		out.AutomationExecutionStatus, out.ExecutionEndTime = types.AutomationExecutionStatusSuccess, aws.Time(x.ended)
-		if x.document.Fails != "" {
-			out.AutomationExecutionStatus, out.FailureMessage = types.AutomationExecutionStatusFailed, aws.String(x.document.Fails)
-		}
-	}
-	return &sdk.GetAutomationExecutionOutput{AutomationExecution: out}, nil
 }

@@ -242,7 +242,7 @@ func TestCommandsTakeTimeAndEndAsTheGroundSays(t *testing.T) {
 	for fails, want := range map[string]types.CommandInvocationStatus{"": types.CommandInvocationStatusSuccess, "no such service": types.CommandInvocationStatusFailed} {
 		inWorld(t, func(s *ssm.Service, c *sdk.Client, sleep func(time.Duration)) {
 			did := ""
-			s.PutDocument(account, ssm.DocumentSpec{Name: "AWS-RunShellScript", Takes: time.Minute, Fails: fails, Do: func(p map[string][]string) { did = p["commands"][0] }})
+			s.PutDocument(account, ssm.DocumentSpec{Name: "AWS-RunShellScript", Takes: time.Minute, Fails: fails, Do: func(p map[string][]string) error { did = p["commands"][0]; return nil }})
 			s.PutInstance(account, "i-1", map[string]string{"app": "shop"})
 			sent, err := c.SendCommand(ctx, &sdk.SendCommandInput{
 				DocumentName: new("AWS-RunShellScript"), Targets: []types.Target{{Key: new("tag:app"), Values: []string{"shop"}}},
@@ -282,7 +282,7 @@ func TestCommandsTakeTimeAndEndAsTheGroundSays(t *testing.T) {
 func TestAutomationsAreIdempotentByTheirToken(t *testing.T) {
 	inWorld(t, func(s *ssm.Service, c *sdk.Client, sleep func(time.Duration)) {
 		runs := 0
-		s.PutDocument(account, ssm.DocumentSpec{Name: "restart-shop", Automator: true, Takes: time.Minute, Do: func(map[string][]string) { runs++ }})
+		s.PutDocument(account, ssm.DocumentSpec{Name: "restart-shop", Automator: true, Takes: time.Minute, Do: func(map[string][]string) error { runs++; return nil }})
 		token := "00000000-0000-4000-a000-000000000001"
 		var ids []string
 		for range 2 {

@@ -25,6 +25,7 @@ type WindowSpec struct {
 	Hours    int32
 	Takes    time.Duration // of its tasks
 	Fails    bool
+	Failing  int64 // how many of its first executions fail; Fails is all of them
 	Disabled bool
 }
 
@@ -42,7 +43,7 @@ func (s *Service) windowOps() []awsworld.Op {
 			"the schedule is shown, not read: windows open when the ground says"),
 		row("DescribeMaintenanceWindowExecutions", s.windowRuns, at(func(c *awsworld.Call) *string {
 			return awsworld.Input[sdk.DescribeMaintenanceWindowExecutionsInput](c).WindowId
-		}), "the outcome is the ground's; one execution a window, the newest 50 first"),
+		}), "the outcome is the ground's; one execution a window, the newest 50 first; of the filters ExecutedAfter, as its start"),
 	}
 }
 
@@ -81,8 +82,16 @@ func (w *WindowSpec) next(now time.Time) time.Time {
 }
 
 func (s *Service) windowRuns(c *awsworld.Call, in *sdk.DescribeMaintenanceWindowExecutionsInput) (*sdk.DescribeMaintenanceWindowExecutionsOutput, error) {
-	if err := service.OnlyFields(c, "WindowId", "MaxResults"); err != nil {
+	if err := service.OnlyFields(c, "WindowId", "MaxResults", "Filters"); err != nil {
 		return nil, err
+	}
+	var after time.Time
+	for _, f := range in.Filters {
+		at, err := time.Parse(time.RFC3339, strings.Join(f.Values, " "))
+		if aws.ToString(f.Key) != "ExecutedAfter" || err != nil {
+			return nil, validation("filter %s of %v: only ExecutedAfter with one time is simulated", aws.ToString(f.Key), f.Values)
+		}
+		after = at
 	}
 	w, err := s.findWindow(c, in.WindowId)
 	if err != nil {
@@ -101,7 +110,11 @@ func (s *Service) windowRuns(c *awsworld.Call, in *sdk.DescribeMaintenanceWindow
 		last = int64(now.Sub(w.First) / w.Every)
 	}
 	for n := last; n >= 0 && len(out.WindowExecutions) < limit; n-- {
-		out.WindowExecutions = append(out.WindowExecutions, w.execution(n, now))
+		e := w.execution(n, now)
+		if e.StartTime.Before(after) {
+			break
+		}
+		out.WindowExecutions = append(out.WindowExecutions, e)
 	}
 	return out, nil
 }
@@ -115,7 +128,7 @@ func (w *WindowSpec) execution(n int64, now time.Time) types.MaintenanceWindowEx
 	}
 	if ended := began.Add(w.Takes); !now.Before(ended) {
 		e.EndTime, e.Status = aws.Time(ended), types.MaintenanceWindowExecutionStatusSuccess
-		if w.Fails {
+		if w.Fails || n < w.Failing {
 			e.Status, e.StatusDetails = types.MaintenanceWindowExecutionStatusFailed, aws.String("One or more tasks failed")
 		}
 	}
