@@ -50,15 +50,19 @@ func (s *step) begin(ctx context.Context, p *Plan, key string, b begun) (begun, 
 // the other direction was begun is to be done again.
 func (s *step) attempt(ctx context.Context, p *Plan, m Move, d Direction, before string) (b begun, key string, err error) {
 	key = startedKey(p, m, d)
+	_, found, err := s.ledger.Get(ctx, key, &b)
+	switch {
+	case err != nil || found && b.By == p.Execution:
+		return b, key, err
+	case !found:
+		b, err = s.begin(ctx, p, key, begun{Before: before, Try: 1})
+		return b, key, err
+	}
 	var other begun
 	if _, _, err = s.ledger.Get(ctx, startedKey(p, m, d.opposite()), &other); err != nil {
 		return b, key, err
 	}
-	_, found, err := s.ledger.Get(ctx, key, &b)
-	if err != nil {
-		return b, key, err
-	}
-	if found && (b.Over && b.By != p.Execution || other.At.After(b.At)) {
+	if b.Over || other.At.After(b.At) {
 		b, err = s.begin(ctx, p, key, begun{Before: before, Try: b.Try + 1})
 		return b, key, err
 	}
