@@ -15,6 +15,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/dbferry/dbferry/internal/migrate"
 	"github.com/dbferry/dbferry/internal/refresh"
 	"github.com/dbferry/dbferry/internal/switchover"
 )
@@ -26,6 +27,7 @@ func TestEveryMainStartsItsOwnStep(t *testing.T) {
 	}
 	steps := maps.Clone(refresh.Steps)
 	maps.Copy(steps, switchover.Steps)
+	maps.Copy(steps, migrate.Steps)
 	if len(dirs) != len(steps) {
 		t.Errorf("%d folders, %d steps", len(dirs), len(steps))
 	}

@@ -119,6 +119,9 @@ func (s *side) addSideAlarms() {
 }
 
 func (s *side) addNeedsOperator() {
+	if s.config.Production.Migrate != nil && s.place.Side == names.ProductionSide {
+		s.countLines("NeedsOperatorMigrationFilter", "close-migration", `{ $.msg = "run closed" && $.verdict = "NeedsOperator" }`, verdictMetric)
+	}
 	s.addAlarm(alarm{
 		id: "NeedsOperator", name: s.place.Side + "-needs-operator", anchor: "needs-operator",
 		what:      "A run left something that a person must look at; the notification says what, where and the next command.",

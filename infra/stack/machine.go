@@ -22,6 +22,8 @@ const (
 	productionBackup = "production-backup"
 	stagingRestore   = "staging-restore"
 	stagingSwitch    = "staging-switch"
+
+	productionMigrate = names.ProductionMigrate
 )
 
 // machine is a deployed state machine.

@@ -5,8 +5,6 @@ import (
 
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
 	"github.com/aws/jsii-runtime-go"
-
-	"github.com/dbferry/dbferry/internal/config"
 )
 
 // network is where the functions that log in to databases run.
@@ -22,31 +20,29 @@ var databasePorts = map[string]float64{"MySql": 3306, "PostgreSql": 5432}
 
 // addNetwork makes the two security groups. A quarantined cluster is reached by
 // the functions only, and reaches nothing: restored triggers and extensions
-// must not call out with production's data.
-func (s *side) addNetwork(t config.Target) {
-	n := t.Network
-	functions := s.securityGroup("FunctionsSecurityGroup", s.place.FunctionsSecurityGroup(), n.VPC,
-		"dbferry: functions that log in to restored clusters",
+// must not call out with production's data, and what a migration has replaced
+// must not serve. The functions are let out to more groups, which are the user's.
+func (s *side) addNetwork(vpc string, subnets, alsoTo []string) {
+	functions := s.securityGroup("FunctionsSecurityGroup", s.place.FunctionsSecurityGroup(), vpc,
+		"dbferry: functions that log in to databases",
 		egress(443, "AWS APIs", "0.0.0.0/0"))
-	quarantine := s.securityGroup("QuarantineSecurityGroup", s.place.QuarantineSecurityGroup(), n.VPC,
-		"dbferry: restored clusters that are not open yet", nowhere())
+	quarantine := s.securityGroup("QuarantineSecurityGroup", s.place.QuarantineSecurityGroup(), vpc,
+		"dbferry: clusters that nothing may reach", nowhere())
 	for _, engine := range []string{"MySql", "PostgreSql"} {
 		s.allow(engine, databasePorts[engine], functions, quarantine)
 	}
-	if t.Switch != nil {
-		s.letOutToProxies(functions, t.Switch.ProxySecurityGroups)
-	}
-	s.shared.network = &network{subnets: n.FunctionSubnets, functions: functions, quarantine: quarantine}
+	s.letOutTo(functions, alsoTo)
+	s.shared.network = &network{subnets: subnets, functions: functions, quarantine: quarantine}
 }
 
-// letOutToProxies lets the functions reach the proxies through which they prove
-// what serves. The proxies' groups are the user's, and must let them in.
-func (s *side) letOutToProxies(functions string, groups []string) {
+// letOutTo lets the functions reach proxies and clusters that are the user's; the
+// groups must let them in.
+func (s *side) letOutTo(functions string, groups []string) {
 	for i, group := range groups {
 		for _, engine := range []string{"MySql", "PostgreSql"} {
 			port := databasePorts[engine]
 			awsec2.NewCfnSecurityGroupEgress(s.Stack, text(fmt.Sprintf("FunctionsToProxies%s%d", engine, i)), &awsec2.CfnSecurityGroupEgressProps{
-				GroupId: functions, DestinationSecurityGroupId: text(group), Description: text("RDS proxies"),
+				GroupId: functions, DestinationSecurityGroupId: text(group), Description: text("databases of this account"),
 				IpProtocol: text("tcp"), FromPort: jsii.Number(port), ToPort: jsii.Number(port),
 			})
 		}

@@ -11,7 +11,7 @@ import (
 // to a cluster or a table: production is read and backed up only.
 func productionSteps(c config.Config) []step {
 	g := grants{c.ProductionPlace()}
-	return []step{
+	return append([]step{
 		{name: "check-ground", description: "Takes the locks, finds the data set, checks that a refresh can work", wholeSet: true,
 			ledger: readWriteUnlock, policy: g.checkGround(c)},
 		{name: "record-settings", description: "Records the settings that a backup does not carry", ledger: readWrite, policy: g.recordSettings()},
@@ -22,11 +22,11 @@ func productionSteps(c config.Config) []step {
 			ledger: readWrite, policy: g.publishManifest(c)},
 		g.closing(),
 		g.notifying(),
-	}
+	}, migrateSteps(c)...)
 }
 
 func (g grants) checkGround(c config.Config) []statement {
-	ready, machines := []string{}, []string{names.MigrateMachine}
+	ready, machines := []string{}, []string{names.Machine(productionMigrate, "")}
 	for _, t := range c.Targets {
 		ready = append(ready, objects(c.Place(t).Inbox(), names.ReadyKey))
 		machines = append(machines, names.Machine(productionBackup, t.Name))

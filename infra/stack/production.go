@@ -22,7 +22,13 @@ func addProduction(s *side) {
 	s.addTopic(s.config.Production.Notify)
 	s.addUndelivered()
 	s.backupServiceRole("BackupRole", names.BackupRole, "AWSBackupServiceRolePolicyForBackup", "AWS Backup makes and copies recovery points with it")
+	if m := s.config.Production.Migrate; m != nil {
+		s.addNetwork(m.Network.VPC, m.Network.FunctionSubnets, m.Network.DatabaseSecurityGroups)
+	}
 	s.addFunctions(productionSteps(s.config))
+	if s.config.Production.Migrate != nil {
+		s.addMigration()
+	}
 	for _, t := range s.config.Targets {
 		s.addBackupMachine(t)
 	}

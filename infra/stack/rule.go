@@ -119,10 +119,15 @@ func (r rule) eventPattern() any {
 // timeout, an abort and States.Runtime cannot be caught inside the machine. An
 // end that the machine closed and told itself is confirmed, not repeated.
 func (s *side) addCloseRule(m machine) {
-	for _, after := range []struct{ id, verb, step, does string }{
-		{"CloseAfter", "close", "close-run", "Records the verdict and frees the locks"},
-		{"TellAfter", "tell", "notify", "Tells people"},
-	} {
+	s.addEndRules(m, endRule{"CloseAfter", "close", "close-run", "Records the verdict and frees the locks"},
+		endRule{"TellAfter", "tell", "notify", "Tells people"})
+}
+
+// endRule is what runs after an end without success.
+type endRule struct{ id, verb, step, does string }
+
+func (s *side) addEndRules(m machine, all ...endRule) {
+	for _, after := range all {
 		to := s.shared.functions[after.step]
 		r := rule{
 			id: after.id + pascalOf(m), name: "dbferry-" + after.verb + "-" + m.name[len("dbferry-"):],

@@ -18,7 +18,11 @@ func addTarget(s *side, t config.Target) {
 	s.addInbox(s.config)
 	s.addTopic(t.Notify)
 	s.addUndelivered()
-	s.addNetwork(t)
+	var proxies []string
+	if t.Switch != nil {
+		proxies = t.Switch.ProxySecurityGroups
+	}
+	s.addNetwork(t.Network.VPC, t.Network.FunctionSubnets, proxies)
 	s.backupServiceRole("RestoreRole", names.RestoreRole, "AWSBackupServiceRolePolicyForRestores", "AWS Backup restores with it")
 	s.addFunctions(targetSteps(s.config, t, s.shared.vaultKey))
 	m := s.addMachine(stagingRestore, t.Name)

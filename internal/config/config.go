@@ -35,6 +35,7 @@ type Config struct {
 type Production struct {
 	Account string   `json:"account" doc:"12-digit account id"`
 	Notify  []string `json:"notify,omitempty" doc:"e-mail addresses that are told how each run ended"`
+	Migrate *Migrate `json:"migrate,omitempty" doc:"how clusters of this account may be migrated; absent: the migration is not deployed"`
 }
 
 // Target is one account that receives data.

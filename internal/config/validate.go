@@ -44,6 +44,9 @@ func (c Config) Validate() error {
 		p.addf("production.account: %q is not a 12-digit account id", c.Production.Account)
 	}
 	p.emails("production.notify", c.Production.Notify)
+	if c.Production.Migrate != nil {
+		c.Production.Migrate.validate("production.migrate", &p)
+	}
 	c.validateTargets(&p)
 	c.DataSet.validate(&p)
 	c.Limits.validate(&p)

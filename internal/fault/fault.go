@@ -37,6 +37,11 @@ const (
 	SpreadTooWide Name = "Ferry.SpreadTooWide"
 	LoginFailed   Name = "Ferry.LoginFailed"
 
+	// A person has said no to a plan.
+	NotApproved Name = "Ferry.NotApproved"
+	// AWS has not switched over, and has put everything back.
+	SwitchoverFailed Name = "Ferry.SwitchoverFailed"
+
 	// A name that dbferry needs belongs to something that it did not make.
 	NameTaken Name = "Ferry.NameTaken"
 
@@ -52,7 +57,7 @@ func Names() []Name {
 	return []Name{
 		Throttled, Unavailable, BadRequest, Busy, NotReady, Forged, Stale, Denied,
 		BackupFailed, CopyFailed, RestoreFailed, VerifyFailed, SpreadTooWide, LoginFailed,
-		NameTaken, DeadlineExceeded, Bug,
+		NotApproved, SwitchoverFailed, NameTaken, DeadlineExceeded, Bug,
 	}
 }
 

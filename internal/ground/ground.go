@@ -56,8 +56,10 @@ type Account struct {
 	SubnetGroups       []SubnetGroup    `json:"subnetGroups"`
 	SecurityGroups     []SecurityGroup  `json:"securityGroups"`
 	ParameterGroups    []ParameterGroup `json:"parameterGroups"`
-	Secrets            []Secret         `json:"secrets"`
-	Roles              []Role           `json:"roles,omitempty"`
+	// Parameters are those of a group, by its name, that are not its family's defaults.
+	Parameters map[string]map[string]string `json:"parameters,omitempty"`
+	Secrets    []Secret                     `json:"secrets"`
+	Roles      []Role                       `json:"roles,omitempty"`
 
 	// What stands in the way only when a rehearsal wants it.
 

@@ -102,12 +102,18 @@ const (
 // role, which does the copying in the destination account (R 1.6).
 const BackupServiceLinkedRole = "aws-service-role/backup.amazonaws.com/AWSServiceRoleForBackup"
 
-// Machine names a state machine: the file's name and the target it serves.
-func Machine(file, target string) string { return Prefix + "-" + file + "-" + target }
+// Machine names a state machine: the file's name and the target it serves, if it
+// serves one.
+func Machine(file, target string) string {
+	if target == "" {
+		return Prefix + "-" + file
+	}
+	return Prefix + "-" + file + "-" + target
+}
 
-// MigrateMachine is the machine that migrates a production cluster. It takes the
-// same locks as a refresh, by the same rules.
-const MigrateMachine = Prefix + "-production-migrate"
+// ProductionMigrate is the file of the machine that migrates a production
+// cluster. It takes the same locks as a refresh, by the same rules.
+const ProductionMigrate = "production-migrate"
 
 // MachineARN is the ARN of a machine in this account.
 func (p Place) MachineARN(file, target string) string {

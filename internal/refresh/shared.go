@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	aas "github.com/aws/aws-sdk-go-v2/service/applicationautoscaling"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"github.com/dbferry/dbferry/internal/lambdafn"
@@ -146,4 +147,17 @@ func (c credential) Password() string { return c.password }
 // ReadSecret reads {"username","password"} from the target's own secret.
 func ReadSecret(ctx context.Context, client *secretsmanager.Client, name string) (Credential, error) {
 	return readSecret(ctx, client, name)
+}
+
+// ClusterScaling reads the replica auto scaling of a cluster.
+func ClusterScaling(ctx context.Context, rt lambdafn.Runtime, cluster string) ([]ScalingTarget, error) {
+	targets, _, err := scaler{aas.NewFromConfig(rt.AWS), cluster, Cluster}.read(ctx, nil)
+	return targets, err
+}
+
+// PutClusterScaling puts replica auto scaling back where it is missing; done is
+// false while there may be more to put.
+func PutClusterScaling(ctx context.Context, rt lambdafn.Runtime, cluster string, want []ScalingTarget) (done bool, err error) {
+	changed, err := scaler{aas.NewFromConfig(rt.AWS), cluster, Cluster}.apply(ctx, want, nil)
+	return !changed, err
 }

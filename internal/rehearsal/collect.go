@@ -40,30 +40,35 @@ func (s *stage) collect(ctx context.Context, t config.Target, o Outcome) (*Resul
 	if r.Preflight, err = s.preflight(t, r.RefreshID); err != nil {
 		return nil, err
 	}
-	for _, w := range s.w.Waits.All() {
-		if w.Began.Before(o.Began) || w.Began.After(o.over()) {
-			continue
-		}
-		r.Waits = append(r.Waits, Wait{What: w.What, Item: w.Item, Phase: w.Phase, Began: s.from(o, w.Began), Finished: s.from(o, w.Finished), Noticed: s.from(o, w.Noticed)})
-	}
+	s.account(r, o)
 	r.CriticalPath = criticalPath(before(r.Waits, r.Duration))
 	r.Border = s.border(t, o)
-	r.Denials = s.denials(o)
 	r.App = s.appReport(t)
-	r.Permissions = s.permissions()
-	for _, l := range s.w.Secrets.Leaks() {
-		r.SecretsLeaked = append(r.SecretsLeaked, l.Secret+", "+l.Where)
-	}
 	if r.Verdict != VerdictSucceeded && (o.Switch == nil || o.Production.ARN != "" && o.Verdict != VerdictSucceeded) {
 		r.Left = s.left(t, r.RefreshID)
 	}
 	if o.Switch != nil && r.Verdict == VerdictSucceeded {
 		r.Verdict, r.Cause = o.Switch.Verdict, o.Switch.Cause
 	}
+	return r, nil
+}
+
+// account notes what any rehearsal has done and waited for: calls, refusals,
+// permissions, leaks, limits.
+func (s *stage) account(r *Result, o Outcome) {
+	for _, w := range s.w.Waits.All() {
+		if w.Began.Before(o.Began) || w.Began.After(o.over()) {
+			continue
+		}
+		r.Waits = append(r.Waits, Wait{What: w.What, Item: w.Item, Phase: w.Phase, Began: s.from(o, w.Began), Finished: s.from(o, w.Finished), Noticed: s.from(o, w.Noticed)})
+	}
+	r.Denials, r.Permissions = s.denials(o), s.permissions()
+	for _, l := range s.w.Secrets.Leaks() {
+		r.SecretsLeaked = append(r.SecretsLeaked, l.Secret+", "+l.Where)
+	}
 	r.Sites = s.sites()
 	r.Limits, r.Busiest, r.GBSeconds = s.limits(), maps.Clone(s.w.Journal.Busiest), s.gbSeconds()
 	r.Calls, r.Requests, r.Events = s.w.Journal.Count, maps.Clone(s.w.Journal.ByName), s.w.Kernel.Events()
-	return r, nil
 }
 
 // belongs says whether an execution is of the refresh's machines and time.

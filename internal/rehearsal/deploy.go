@@ -51,6 +51,8 @@ func (d deployer) create(res *template.Resource) error {
 		return nil
 	case *template.Function:
 		return d.function(v)
+	case *template.FunctionURL:
+		return d.lambda.PutURL(v.Function, v.AuthType)
 	case *template.Machine:
 		return d.machine(v)
 	case *template.Alarm:

@@ -14,6 +14,7 @@ import (
 	"github.com/dbferry/dbferry/internal/awsworld/lambda"
 	"github.com/dbferry/dbferry/internal/awsworld/rds"
 	"github.com/dbferry/dbferry/internal/lambdafn"
+	"github.com/dbferry/dbferry/internal/migrate"
 	"github.com/dbferry/dbferry/internal/refresh"
 	"github.com/dbferry/dbferry/internal/simnet"
 	"github.com/dbferry/dbferry/internal/switchover"
@@ -72,6 +73,7 @@ func (s *stage) takeWarm(fn *lambda.Function, caller awsworld.Caller) (*environm
 var steps = func() map[string]lambdafn.Constructor {
 	all := maps.Clone(refresh.Steps)
 	maps.Copy(all, switchover.Steps)
+	maps.Copy(all, migrate.Steps)
 	return all
 }()
 

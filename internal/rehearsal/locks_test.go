@@ -132,7 +132,7 @@ func TestRefreshDuringAMigration(t *testing.T) {
 	world(t, assembly, func(_ *rehearsal.Rehearsal, o *rehearsal.Operator) error {
 		p := o.Config().ProductionPlace()
 		machine, err := o.States().PutMachine(states.MachineSpec{
-			Name: names.MigrateMachine, Account: p.Account, RoleARN: p.RoleARN(names.MachineRole("production-backup", "staging")),
+			Name: names.Machine(names.ProductionMigrate, ""), Account: p.Account, RoleARN: p.RoleARN(names.MachineRole("production-backup", "staging")),
 			Definition: []byte(`{"QueryLanguage":"JSONata","StartAt":"Soak","States":{"Soak":{"Type":"Wait","Seconds":18000,"End":true}}}`),
 		})
 		if err != nil {
@@ -180,7 +180,7 @@ func TestLocksOfTheDeadAndOfTheUnknown(t *testing.T) {
 		for name, locks := range map[string]map[names.Place]string{
 			"ended":                      {prod: ended.ARN},
 			"never was":                  {prod: execution(prod, backup, "never")},
-			"of a machine that is gone":  {prod: execution(prod, names.MigrateMachine, "long-ago")},
+			"of a machine that is gone":  {prod: execution(prod, names.Machine(names.ProductionMigrate, ""), "long-ago")},
 			"in the target, never was":   {there: execution(there, restore, "never")},
 			"on both sides, never there": {prod: execution(prod, backup, "never"), there: execution(there, restore, "never")},
 		} {
@@ -225,7 +225,7 @@ func unreadable(t *testing.T, o *rehearsal.Operator, prod, there names.Place) er
 		}
 		o.Heal()
 	}
-	if err := plant(o, prod, "table", "shop-carts", "arn:aws:states:eu-west-1:"+prod.Account+":execution:"+names.MigrateMachine+":gone"); err != nil {
+	if err := plant(o, prod, "table", "shop-carts", "arn:aws:states:eu-west-1:"+prod.Account+":execution:"+names.Machine(names.ProductionMigrate, "")+":gone"); err != nil {
 		return err
 	}
 	return unreadableThere(t, o, there)

@@ -29,6 +29,8 @@ type Result struct {
 	Switch *Switched          // of the application, after the refresh; nil when there was none
 	App    *stagingapp.Report // what the target's application noticed; nil when its ground has none
 
+	Migration *Migrated // of a cluster, when that was rehearsed
+
 	CriticalPath time.Duration // of the AWS jobs alone
 	Duration     time.Duration // simulated, from the start to the end of the refresh, or of a switch that was all
 	CutOffs      []CutOff      // of every item, as the manifest states them

@@ -36,6 +36,8 @@ type Scenario struct {
 	// SwitchTo makes it a rehearsal of a switch alone, between two generations that
 	// are there from the beginning: ToPrevious or ToLatest.
 	SwitchTo string
+	// Migrate makes it a rehearsal of a migration of a cluster of production.
+	Migrate *MigrationScenario
 	// Resume makes the operator continue a refresh once, in a new execution, when
 	// a machine did not end well.
 	Resume bool

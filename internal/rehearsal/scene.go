@@ -75,7 +75,7 @@ func (s *stage) putAccount(a ground.Account) error {
 		if g.Instance {
 			put = s.rds.PutInstanceParameterGroup
 		}
-		put(a.ID, rds.ParameterGroup{Name: g.Name, Family: g.Family, Description: g.Name})
+		put(a.ID, rds.ParameterGroup{Name: g.Name, Family: g.Family, Description: g.Name, Parameters: a.Parameters[g.Name]})
 	}
 	for _, r := range a.Roles {
 		if err := s.putRole(a.ID, r); err != nil {

@@ -134,6 +134,9 @@ func (s Scenario) scene(c config.Config) (ground.Ground, error) {
 	if s.SwitchTo != "" {
 		return s.switchScene(c, g)
 	}
+	if s.Migrate != nil {
+		return g.WithoutApplications().WithMigration(c, s.Migrate.cluster(c))
+	}
 	return g, nil
 }
 

@@ -43,6 +43,8 @@ var kinds = map[string]kind{
 	"AWS::Lambda::EventInvokeConfig": {mint: mintName, ref: "{name}", view: invokeConfigView},
 	"AWS::Lambda::Function": {nameIn: "FunctionName", longest: 64, mint: mintName, ref: "{name}", view: functionView,
 		attributes: map[string]string{"Arn": "arn:{partition}:lambda:{region}:{account}:function:{name}"}},
+	"AWS::Lambda::Url": {mint: mintName, ref: "arn:{partition}:lambda:{region}:{account}:function:{name}", view: functionURLView,
+		attributes: map[string]string{"FunctionUrl": "https://{name}.lambda-url.{region}.on.aws/", "FunctionArn": "{name}"}},
 	"AWS::Lambda::Permission": {mint: mintName, ref: "{name}", view: permissionView, attributes: map[string]string{"Id": "{name}"}},
 	"AWS::Logs::LogGroup": {nameIn: "LogGroupName", longest: 512, mint: mintName, ref: "{name}", view: logGroupView,
 		attributes: map[string]string{"Arn": "arn:{partition}:logs:{region}:{account}:log-group:{name}:*"}},

@@ -61,6 +61,19 @@ type InvokeConfig struct {
 	MaxEventAge  int // seconds
 }
 
+// FunctionURL is the address of a function.
+type FunctionURL struct {
+	LogicalID string
+	Function  string // name or ARN, as written
+	AuthType  string // AWS_IAM or NONE
+	URL       string
+}
+
+func functionURLView(f *fields, r *Resource) any {
+	f.only("InvokeMode", "BUFFERED")
+	return &FunctionURL{LogicalID: r.LogicalID, Function: f.need("TargetFunctionArn"), AuthType: f.choice("AuthType", "AWS_IAM", "NONE"), URL: r.Attributes["FunctionUrl"]}
+}
+
 func functionView(f *fields, r *Resource) any {
 	v := &Function{LogicalID: r.LogicalID, Name: r.Ref, ARN: r.Attributes["Arn"], RoleARN: f.need("Role"),
 		Handler: f.str("Handler"), Runtime: f.need("Runtime"), Timeout: f.number("Timeout", 3), Memory: f.number("MemorySize", 128),

@@ -20,6 +20,7 @@ type Views struct {
 	Functions          []*Function
 	Permissions        []*Permission
 	InvokeConfigs      []*InvokeConfig
+	FunctionURLs       []*FunctionURL
 	LogGroups          []*LogGroup
 	Vaults             []*Vault
 	Keys               []*Key
@@ -92,6 +93,8 @@ func (d *Deployment) file(res *Resource) {
 		d.Permissions = append(d.Permissions, v)
 	case *InvokeConfig:
 		d.InvokeConfigs = append(d.InvokeConfigs, v)
+	case *FunctionURL:
+		d.FunctionURLs = append(d.FunctionURLs, v)
 	case *LogGroup:
 		d.LogGroups = append(d.LogGroups, v)
 	case *Vault:

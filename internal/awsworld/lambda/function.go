@@ -106,6 +106,7 @@ type function struct {
 	Function
 	policy  *iam.Policy
 	running int
+	hasURL  bool
 }
 
 // New registers the operations of Lambda.
@@ -115,7 +116,7 @@ func New(w *awsworld.World) *Service {
 		// Starting is modeled; the two waits are Lambda's own.
 		Timing: Timing{Start: 40 * time.Millisecond, RetryFirst: time.Minute, RetrySecond: 2 * time.Minute},
 	}
-	w.Register(s.invokeOp())
+	w.Register(s.invokeOp(), s.urlOp())
 	return s
 }
 

@@ -1,0 +1,149 @@
+package stack
+
+import (
+	"slices"
+
+	"github.com/dbferry/dbferry/internal/config"
+	"github.com/dbferry/dbferry/internal/names"
+)
+
+// migrateSteps is the table of the functions that migrate clusters; none where
+// the configuration does not ask for it. Only they may change production, each
+// only what its step is for.
+func migrateSteps(c config.Config) []step {
+	m := c.Production.Migrate
+	if m == nil {
+		return nil
+	}
+	g := migrateGrants{grants{c.ProductionPlace()}, *m}
+	machines := []string{names.Machine(productionMigrate, "")}
+	for _, t := range c.Targets {
+		machines = append(machines, names.Machine(productionBackup, t.Name))
+	}
+	return []step{
+		{name: "plan-migration", description: "Takes the cluster's lock, asks every check, writes the plan", timeout: long, inNetwork: true, ledger: readWrite,
+			policy: slices.Concat(g.look(), g.ask(), g.secretsOf(true), []statement{g.holders(machines...)})},
+		{name: "create-green", description: "Asks for the Blue/Green deployment of the plan", ledger: readWrite, policy: append(g.look(), g.createGreen())},
+		{name: "settle-green", description: "Waits for every member, and reboots green's that need it", ledger: readWrite,
+			policy: append(g.look(), allow("RebootGreen", []string{"rds:RebootDBInstance"}, g.arn("rds", "db:*-green-??????")))},
+		{name: "verify-green", description: "Compares green with the plan and with blue", timeout: 900, inNetwork: true, ledger: readWrite,
+			policy: slices.Concat(g.look(), g.secretsOf(true), []statement{g.lag()})},
+		{name: "request-approval", description: "Tells people what there is to approve", ledger: readWrite, policy: []statement{g.publish()}},
+		{name: "answer-approval", description: "Takes the answer of an approver, through its URL", ledger: readWrite, policy: []statement{
+			anything("AnswerTokens", "a token does not name its execution; older Regions ask for any resource", "states:SendTaskSuccess", "states:SendTaskFailure")}},
+		{name: "set-maintenance", description: "Keeps users out, and lets them in again", timeout: 600, ledger: readWrite, policy: g.maintenance()},
+		{name: "switch-over", description: "Asks AWS to switch over, and watches it", timeout: 900, inNetwork: true, ledger: readWrite,
+			policy: slices.Concat(g.look(), g.secretsOf(true), []statement{g.lag(), g.switchover(), anything("ReadEvents", noResourceType, "rds:DescribeEvents")})},
+		{name: "prove-switchover", description: "Proves the new production, and puts back what Blue/Green loses", timeout: 900, inNetwork: true, ledger: readWrite,
+			policy: slices.Concat(g.look(), g.lookAtProxies(), g.secretsOf(false), g.putBack())},
+		{name: "retire-blue", description: "Removes the old cluster, after a final snapshot", quarantine: true, ledger: readWrite, policy: append(g.look(), g.retireOld()...)},
+		{name: "abandon-green", description: "Removes green before anything was switched to it", ledger: readWrite, policy: append(g.look(), g.removeGreen())},
+		{name: "close-migration", description: "Records how a migration ended, with its evidence", timeout: long, ledger: readWriteUnlock, policy: []statement{g.publish()}},
+	}
+}
+
+// migrateGrants writes statements for the clusters of production.
+type migrateGrants struct {
+	grants
+	m config.Migrate
+}
+
+func (g migrateGrants) deployments() string { return g.arn("rds", "deployment:*") }
+
+func (g migrateGrants) look() []statement {
+	return []statement{g.lookAtClusters(), g.lookAtInstances(),
+		allow("LookAtDeployments", []string{"rds:DescribeBlueGreenDeployments"}, g.deployments())}
+}
+
+func (g migrateGrants) lookAtProxies() []statement {
+	return []statement{allow("LookAtProxies", []string{"rds:DescribeDBProxies", "rds:DescribeDBProxyTargets"}, g.arn("rds", "db-proxy:*"), g.arn("rds", "target-group:*"))}
+}
+
+// ask is what the preflight reads.
+func (g migrateGrants) ask() []statement {
+	return append(g.lookAtProxies(),
+		allow("ReadParameters", []string{"rds:DescribeDBClusterParameters", "rds:DescribeDBClusterParameterGroups"}, g.arn("rds", "cluster-pg:*")),
+		allow("ReadInstanceParameters", []string{"rds:DescribeDBParameterGroups"}, g.arn("rds", "pg:*")),
+		anything("VersionsAndQuotas", noResourceType, "rds:DescribeDBEngineVersions", "rds:DescribeAccountAttributes"),
+		lookAtScaling())
+}
+
+// internalNames is why Blue/Green's own permissions have no narrower resource.
+const internalNames = "Blue/Green names what it makes itself, so that no pattern of names holds (Aurora User Guide, \"Authorizing access to Blue/Green operations\")"
+
+func (g migrateGrants) createGreen() statement {
+	return anything("CreateGreen", internalNames, "rds:CreateBlueGreenDeployment", "rds:AddTagsToResource", "rds:CreateDBCluster", "rds:CreateDBInstance", "rds:CreateDBClusterEndpoint")
+}
+
+func (g migrateGrants) switchover() statement {
+	return anything("SwitchOver", internalNames, "rds:SwitchoverBlueGreenDeployment", "rds:ModifyDBCluster", "rds:PromoteReadReplicaDBCluster")
+}
+
+func (g migrateGrants) removeGreen() statement {
+	return anything("RemoveGreen", internalNames, "rds:DeleteBlueGreenDeployment", "rds:ModifyDBCluster", "rds:DeleteDBCluster", "rds:DeleteDBInstance", "rds:DeleteDBClusterEndpoint")
+}
+
+// retireOld is limited by the name that AWS gives to what was replaced.
+func (g migrateGrants) retireOld() []statement {
+	old := []string{g.arn("rds", "cluster:*-old1"), g.arn("rds", "db:*-old1")}
+	return []statement{
+		allow("RemoveOld", []string{"rds:ModifyDBCluster", "rds:DeleteDBCluster", "rds:DeleteDBInstance"}, old...),
+		allow("FinalSnapshot", []string{"rds:DeleteDBCluster", "rds:CreateDBClusterSnapshot", "rds:DescribeDBClusterSnapshots"}, g.arn("rds", "cluster-snapshot:"+names.Prefix+"-*"), g.arn("rds", "cluster:*-old1")),
+		allow("DeleteDeployment", []string{"rds:DeleteBlueGreenDeployment"}, g.deployments()),
+	}
+}
+
+func (g migrateGrants) lag() statement {
+	return anything("ReadLag", "metrics have no resource type; datasets do not hold AWS's own metrics (Service Authorization Reference)", "cloudwatch:GetMetricData")
+}
+
+// secretsOf are the login's and, for what only the master user may read, the
+// master's.
+func (g migrateGrants) secretsOf(master bool) []statement {
+	var all []string
+	for _, c := range g.m.Clusters {
+		all = append(all, c.Login.Secret)
+		if master {
+			all = append(all, c.MasterSecret)
+		}
+	}
+	return []statement{allow("ReadLogins", []string{"secretsmanager:GetSecretValue"}, g.secrets(all)...)}
+}
+
+// putBack adds roles and replica auto scaling to the new production.
+func (g migrateGrants) putBack() []statement {
+	return []statement{
+		allow("AddRoles", []string{"rds:AddRoleToDBCluster"}, g.clusters()),
+		allow("PassRoles", []string{"iam:PassRole"}, g.RoleARN("*")).when(condition{"StringEquals": {"iam:PassedToService": "rds.amazonaws.com"}}),
+		lookAtScaling(),
+		allow("RegisterScaling", []string{"application-autoscaling:RegisterScalableTarget", "application-autoscaling:PutScalingPolicy"}, g.arn("application-autoscaling", "scalable-target/*")).
+			when(condition{"StringEquals": {"application-autoscaling:service-namespace": "rds"}}),
+		allow("ScalingAlarms", []string{"cloudwatch:PutMetricAlarm", "cloudwatch:DescribeAlarms", "cloudwatch:DeleteAlarms"}, g.alarms("TargetTracking-cluster:*")),
+	}
+}
+
+func (g migrateGrants) maintenance() []statement {
+	var functions, services, documents []string
+	for _, h := range g.m.Maintenance {
+		switch {
+		case h.Function != "":
+			functions = append(functions, h.Function)
+		case h.Service != nil:
+			services = append(services, g.arn("ecs", "service/"+h.Service.Cluster+"/"+h.Service.Service))
+		default:
+			documents = append(documents, g.arn("ssm", "automation-definition/"+h.Automation+":*"))
+		}
+	}
+	var out []statement
+	if len(functions) > 0 {
+		out = append(out, allow("InvokeHooks", []string{"lambda:InvokeFunction"}, functions...))
+	}
+	if len(services) > 0 {
+		out = append(out, allow("ScaleServices", []string{"ecs:DescribeServices", "ecs:UpdateService"}, services...))
+	}
+	if len(documents) > 0 {
+		out = append(out, allow("StartAutomations", []string{"ssm:StartAutomationExecution"}, documents...),
+			allow("WatchAutomations", []string{"ssm:GetAutomationExecution"}, g.arn("ssm", "automation-execution/*")))
+	}
+	return out
+}

@@ -1,0 +1,154 @@
+package migrate
+
+import (
+	"context"
+	"database/sql"
+	"strconv"
+	"strings"
+
+	"github.com/dbferry/dbferry/internal/dbconn"
+)
+
+// readMaster reads what only the master user may see of blue.
+func readMaster(ctx context.Context, db *sql.DB, engine string, checksums []string, out *sqlFacts) error {
+	if engine == dbconn.AuroraPostgres {
+		return readPostgres(ctx, db, checksums, out)
+	}
+	for _, read := range []func(context.Context, *sql.DB, *sqlFacts) error{mysqlRetention, mysqlWork, mysqlSchemas} {
+		if err := read(ctx, db, out); err != nil {
+			return err
+		}
+	}
+	return missingTables(ctx, db, "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = ? AND table_name = ?", checksums, out)
+}
+
+// row is the first row of a query, by column name.
+func row(ctx context.Context, db *sql.DB, query string) (map[string]string, error) {
+	rows, err := db.QueryContext(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	columns, err := rows.Columns()
+	if err != nil || !rows.Next() {
+		return nil, err
+	}
+	values := make([]sql.NullString, len(columns))
+	into := make([]any, len(columns))
+	for i := range values {
+		into[i] = &values[i]
+	}
+	if err := rows.Scan(into...); err != nil {
+		return nil, err
+	}
+	out := map[string]string{}
+	for i, c := range columns {
+		out[c] = values[i].String
+	}
+	return out, rows.Err()
+}
+
+func mysqlRetention(ctx context.Context, db *sql.DB, out *sqlFacts) error {
+	r, err := row(ctx, db, "CALL mysql.rds_show_configuration")
+	if err != nil {
+		return err
+	}
+	if hours, err := strconv.Atoi(r["value"]); err == nil {
+		out.retention = &hours
+	}
+	return db.QueryRowContext(ctx, "SELECT @@global.event_scheduler").Scan(&out.scheduler)
+}
+
+func mysqlWork(ctx context.Context, db *sql.DB, out *sqlFacts) error {
+	status, err := row(ctx, db, "SHOW REPLICA STATUS")
+	if err != nil {
+		return err
+	}
+	out.following = running(status)
+	prepared, err := texts(ctx, db, "XA RECOVER")
+	if err != nil {
+		return err
+	}
+	out.prepared = len(prepared)
+	out.oldest, err = oldestTransaction(ctx, db, dbconn.AuroraMySQL)
+	return err
+}
+
+// running says whether a replica applies what it receives; the columns have two
+// generations of names (docs/migration.md §4.5).
+func running(status map[string]string) bool {
+	for _, name := range []string{"Replica_SQL_Running", "Slave_SQL_Running"} {
+		if strings.EqualFold(status[name], "yes") {
+			return true
+		}
+	}
+	return false
+}
+
+// oldestTransaction is for how many seconds the oldest transaction is open.
+func oldestTransaction(ctx context.Context, db *sql.DB, engine string) (int, error) {
+	query := "SELECT COALESCE(MAX(TIMESTAMPDIFF(SECOND, trx_started, NOW())), 0) FROM information_schema.innodb_trx"
+	if engine == dbconn.AuroraPostgres {
+		query = "SELECT COALESCE(MAX(EXTRACT(EPOCH FROM now() - xact_start))::int, 0) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'"
+	}
+	var seconds int
+	err := db.QueryRowContext(ctx, query).Scan(&seconds)
+	return seconds, err
+}
+
+const ownSchemas = "('mysql','information_schema','performance_schema','sys','rds_rehearsal')"
+
+func mysqlSchemas(ctx context.Context, db *sql.DB, out *sqlFacts) error {
+	tmp, err := texts(ctx, db, "SELECT schema_name FROM information_schema.schemata WHERE schema_name = 'tmp'")
+	if err != nil {
+		return err
+	}
+	out.tmpSchema = len(tmp) > 0
+	if out.withoutKey, err = texts(ctx, db, `SELECT CONCAT(t.table_schema, '.', t.table_name) FROM information_schema.tables t
+		LEFT JOIN information_schema.table_constraints k ON k.table_schema = t.table_schema AND k.table_name = t.table_name AND k.constraint_type = 'PRIMARY KEY'
+		WHERE t.table_type = 'BASE TABLE' AND k.constraint_name IS NULL AND t.table_schema NOT IN `+ownSchemas+` ORDER BY 1`); err != nil {
+		return err
+	}
+	out.notInnoDB, err = texts(ctx, db, `SELECT CONCAT(table_schema, '.', table_name) FROM information_schema.tables
+		WHERE table_type = 'BASE TABLE' AND engine <> 'InnoDB' AND table_schema NOT IN `+ownSchemas+` ORDER BY 1`)
+	return err
+}
+
+func missingTables(ctx context.Context, db *sql.DB, query string, tables []string, out *sqlFacts) error {
+	for _, t := range tables {
+		schema, name, _ := strings.Cut(t, ".")
+		var n int
+		if err := db.QueryRowContext(ctx, query, schema, name).Scan(&n); err != nil {
+			return err
+		}
+		if n == 0 {
+			out.missing = append(out.missing, t)
+		}
+	}
+	return nil
+}
+
+// hostile are the extensions that AWS wants off on blue (docs/migration.md §1.7).
+var hostile = "('pg_partman','pglogical','pgactive')"
+
+func readPostgres(ctx context.Context, db *sql.DB, checksums []string, out *sqlFacts) error {
+	var err error
+	if out.oldest, err = oldestTransaction(ctx, db, dbconn.AuroraPostgres); err != nil {
+		return err
+	}
+	if err := db.QueryRowContext(ctx, "SELECT count(*) FROM pg_prepared_xacts").Scan(&out.prepared); err != nil {
+		return err
+	}
+	if out.withoutKey, err = texts(ctx, db, `SELECT n.nspname || '.' || c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+		WHERE c.relkind IN ('r','p') AND n.nspname NOT IN ('pg_catalog','information_schema') AND n.nspname NOT LIKE 'pg_%'
+		AND NOT EXISTS (SELECT 1 FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary) ORDER BY 1`); err != nil {
+		return err
+	}
+	if out.extensions, err = texts(ctx, db, "SELECT extname FROM pg_extension WHERE extname IN "+hostile+" ORDER BY 1"); err != nil {
+		return err
+	}
+	if err := db.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM pg_largeobject_metadata)").Scan(&out.largeObject); err != nil {
+		return err
+	}
+	return missingTables(ctx, db, "SELECT count(*) FROM information_schema.tables WHERE table_schema = $1 AND table_name = $2", checksums, out)
+}
