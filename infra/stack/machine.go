@@ -57,7 +57,7 @@ func (s *side) addMachine(file, target string) machine {
 	roleARN := s.addRole(role{
 		id: id + "Role", name: names.MachineRole(file, target), description: "Runs the state machine " + m.name,
 		trust:  s.assumedBy("states.amazonaws.com", calledFrom(s.arn("states", "stateMachine:*"))),
-		policy: s.machineStatements(m, invoked),
+		policy: s.machineStatements(m, definition, invoked),
 	})
 	log := awslogs.NewLogGroup(s.Stack, text(id+"Log"), &awslogs.LogGroupProps{
 		LogGroupName: text("/aws/vendedlogs/states/" + m.name), Retention: awslogs.RetentionDays_ONE_MONTH, RemovalPolicy: awscdk.RemovalPolicy_DESTROY,
@@ -102,14 +102,15 @@ func (s *side) substitutions(file, target string, wanted []string) (values map[s
 // machineStatements: a Distributed Map starts its children as executions of its
 // own machine (Step Functions Developer Guide, "IAM policies for using
 // Distributed Map state").
-func (s *side) machineStatements(m machine, invoked []string) []statement {
+func (s *side) machineStatements(m machine, definition string, invoked []string) []statement {
 	g := grants{s.place}
-	out := []statement{
-		allow("StartMapItems", []string{"states:StartExecution"}, m.arn),
-		allow("WatchMapItems", []string{"states:DescribeExecution", "states:StopExecution"}, g.executions(m.name)...),
-		allow("MapPlansAndResults", []string{"s3:GetObject", "s3:PutObject", "s3:ListMultipartUploadParts", "s3:AbortMultipartUpload"},
-			objects(s.place.Ledger(), "runs/*")),
-		deliverLogs(),
+	out := []statement{deliverLogs()}
+	if strings.Contains(definition, "DISTRIBUTED") {
+		out = append(out,
+			allow("StartMapItems", []string{"states:StartExecution"}, m.arn),
+			allow("WatchMapItems", []string{"states:DescribeExecution", "states:StopExecution"}, g.executions(m.name)...),
+			allow("MapPlansAndResults", []string{"s3:GetObject", "s3:PutObject", "s3:ListMultipartUploadParts", "s3:AbortMultipartUpload"},
+				objects(s.place.Ledger(), "runs/*")))
 	}
 	if len(invoked) > 0 {
 		out = append(out, allow("InvokeSteps", []string{"lambda:InvokeFunction"}, invoked...))

@@ -58,6 +58,9 @@ func TestEveryFunctionIsStartedBySomething(t *testing.T) {
 		for _, id := range tpl.ofType("AWS::Lambda::Permission") {
 			started[functionRef(tpl.Resources[id].Properties["FunctionName"])] = true
 		}
+		for _, id := range tpl.ofType("AWS::Lambda::Url") {
+			started[functionRef(tpl.Resources[id].Properties["TargetFunctionArn"])] = true
+		}
 		for _, id := range tpl.ofType("AWS::Lambda::Function") {
 			if !started[id] {
 				t.Errorf("nothing starts %s", id)
@@ -93,18 +96,18 @@ func TestMachinesRunTheirOwnMaps(t *testing.T) {
 	}
 }
 
-// TestFailuresAreClosed: every machine has its rule to close-run.
+// TestFailuresAreClosed: every machine has its rule to what closes its runs.
 func TestFailuresAreClosed(t *testing.T) {
 	bothStacks(t, func(t *testing.T, tpl template) {
 		closing := 0
 		for _, id := range tpl.ofType("AWS::Events::Rule") {
 			target := asList(tpl.Resources[id].Properties["Targets"])[0].(map[string]any)
-			if functionRef(target["Arn"]) == "CloseRun" {
+			if to := functionRef(target["Arn"]); to == "CloseRun" || to == "CloseMigration" {
 				closing++
 			}
 		}
 		if machines := len(tpl.ofType("AWS::StepFunctions::StateMachine")); closing != machines {
-			t.Errorf("%d rules lead to close-run, there are %d machines", closing, machines)
+			t.Errorf("%d rules lead to what closes runs, there are %d machines", closing, machines)
 		}
 	})
 }

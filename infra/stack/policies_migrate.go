@@ -33,11 +33,11 @@ func migrateSteps(c config.Config) []step {
 			anything("AnswerTokens", "a token does not name its execution; older Regions ask for any resource", "states:SendTaskSuccess", "states:SendTaskFailure")}},
 		{name: "set-maintenance", description: "Keeps users out, and lets them in again", timeout: 600, ledger: readWrite, policy: g.maintenance()},
 		{name: "switch-over", description: "Asks AWS to switch over, and watches it", timeout: 900, inNetwork: true, ledger: readWrite,
-			policy: slices.Concat(g.look(), g.secretsOf(true), []statement{g.lag(), g.switchover(), anything("ReadEvents", noResourceType, "rds:DescribeEvents")})},
+			policy: slices.Concat(g.look(), g.secretsOf(true), g.switchover(), []statement{g.lag(), anything("ReadEvents", noResourceType, "rds:DescribeEvents")})},
 		{name: "prove-switchover", description: "Proves the new production, and puts back what Blue/Green loses", timeout: 900, inNetwork: true, ledger: readWrite,
 			policy: slices.Concat(g.look(), g.lookAtProxies(), g.secretsOf(false), g.putBack())},
 		{name: "retire-blue", description: "Removes the old cluster, after a final snapshot", quarantine: true, ledger: readWrite, policy: append(g.look(), g.retireOld()...)},
-		{name: "abandon-green", description: "Removes green before anything was switched to it", ledger: readWrite, policy: append(g.look(), g.removeGreen())},
+		{name: "abandon-green", description: "Removes green before anything was switched to it", ledger: readWrite, policy: append(g.look(), g.removeGreen()...)},
 		{name: "close-migration", description: "Records how a migration ended, with its evidence", timeout: long, ledger: readWriteUnlock, policy: []statement{g.publish()}},
 	}
 }
@@ -75,12 +75,21 @@ func (g migrateGrants) createGreen() statement {
 	return anything("CreateGreen", internalNames, "rds:CreateBlueGreenDeployment", "rds:AddTagsToResource", "rds:CreateDBCluster", "rds:CreateDBInstance", "rds:CreateDBClusterEndpoint")
 }
 
-func (g migrateGrants) switchover() statement {
-	return anything("SwitchOver", internalNames, "rds:SwitchoverBlueGreenDeployment", "rds:ModifyDBCluster", "rds:PromoteReadReplicaDBCluster")
+// switchover and removeGreen begin with a deployment that carries dbferry's tag;
+// AWS asks for the rest on behalf of it.
+func (g migrateGrants) switchover() []statement {
+	return []statement{
+		allow("SwitchOver", []string{"rds:SwitchoverBlueGreenDeployment"}, g.deployments()).when(ours()),
+		allow("RenameAndPromote", []string{"rds:ModifyDBCluster", "rds:PromoteReadReplicaDBCluster"}, g.clusters()),
+	}
 }
 
-func (g migrateGrants) removeGreen() statement {
-	return anything("RemoveGreen", internalNames, "rds:DeleteBlueGreenDeployment", "rds:ModifyDBCluster", "rds:DeleteDBCluster", "rds:DeleteDBInstance", "rds:DeleteDBClusterEndpoint")
+func (g migrateGrants) removeGreen() []statement {
+	return []statement{
+		allow("DeleteDeployment", []string{"rds:DeleteBlueGreenDeployment"}, g.deployments()).when(ours()),
+		allow("RemoveGreen", []string{"rds:ModifyDBCluster", "rds:DeleteDBCluster", "rds:DeleteDBInstance", "rds:DeleteDBClusterEndpoint"},
+			g.clusters(), g.instances(), g.arn("rds", "cluster-endpoint:*")),
+	}
 }
 
 // retireOld is limited by the name that AWS gives to what was replaced.
@@ -89,7 +98,7 @@ func (g migrateGrants) retireOld() []statement {
 	return []statement{
 		allow("RemoveOld", []string{"rds:ModifyDBCluster", "rds:DeleteDBCluster", "rds:DeleteDBInstance"}, old...),
 		allow("FinalSnapshot", []string{"rds:DeleteDBCluster", "rds:CreateDBClusterSnapshot", "rds:DescribeDBClusterSnapshots"}, g.arn("rds", "cluster-snapshot:"+names.Prefix+"-*"), g.arn("rds", "cluster:*-old1")),
-		allow("DeleteDeployment", []string{"rds:DeleteBlueGreenDeployment"}, g.deployments()),
+		allow("DeleteDeployment", []string{"rds:DeleteBlueGreenDeployment"}, g.deployments()).when(ours()),
 	}
 }
 

@@ -150,7 +150,8 @@ func TestAlarms(t *testing.T) {
 	want := map[string][]string{
 		"dbferry-production": {
 			"dbferry-production-backup-staging-aborted", "dbferry-production-backup-staging-failed", "dbferry-production-backup-staging-timed-out",
-			"dbferry-production-close-run-errors", "dbferry-production-copies-stuck", "dbferry-production-needs-operator", "dbferry-production-undelivered",
+			"dbferry-production-close-run-errors", "dbferry-production-copies-stuck",
+			"dbferry-production-migrate-aborted", "dbferry-production-migrate-failed", "dbferry-production-migrate-timed-out", "dbferry-production-needs-operator", "dbferry-production-undelivered",
 		},
 		"dbferry-staging": {
 			"dbferry-staging-close-run-errors", "dbferry-staging-needs-operator",

@@ -22,8 +22,8 @@ func TestTwoTargets(t *testing.T) {
 		t.Fatal(err)
 	}
 	production, qa := all["dbferry-production"], all["dbferry-qa-eu"]
-	if n := len(production.ofType("AWS::StepFunctions::StateMachine")); n != 2 {
-		t.Errorf("production has %d machines, want one a target", n)
+	if n := len(production.ofType("AWS::StepFunctions::StateMachine")); n != 3 {
+		t.Errorf("production has %d machines, want one a target and the one that migrates", n)
 	}
 	if s := production.the(t, "AWS::Scheduler::Schedule", "Name", "dbferry-production-backup-qa-eu"); s.Properties["State"] != "ENABLED" ||
 		s.Properties["ScheduleExpression"] != "cron(0 3 * * ? *)" {

@@ -133,7 +133,7 @@ func fieldsOf(t reflect.Type) []field {
 	for i := range t.NumField() {
 		f := t.Field(i)
 		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
-		out = append(out, field{name: name, doc: f.Tag.Get("doc"), typ: f.Type, required: !strings.Contains(options, "omitempty")})
+		out = append(out, field{name: name, doc: f.Tag.Get("doc"), typ: f.Type, required: !strings.Contains(options, "omitempty") && !strings.Contains(options, "omitzero")})
 	}
 	return out
 }
