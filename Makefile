@@ -5,7 +5,7 @@ GO := go
 REHEARSE = scripts/ready.sh rehearse && scripts/synth.sh && $(GO) build -o .build/rehearse ./cmd/rehearse && exec .build/rehearse
 
 .DEFAULT_GOAL := help
-.PHONY: help ready rehearse rehearse-switch test lint race sweep bench fuzz golden synth build clean check
+.PHONY: help ready rehearse rehearse-switch rehearse-migrate test lint race sweep bench fuzz golden synth build clean check
 
 help: ## print this help
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -15,6 +15,9 @@ rehearse: ## watch a refresh in two simulated accounts (ARGS='--help' for option
 
 rehearse-switch: ## watch the staging application go back to the data it had before
 	@$(REHEARSE) switch $(ARGS)
+
+rehearse-migrate: ## watch a production cluster being migrated under a client that keeps writing
+	@$(REHEARSE) migrate $(ARGS)
 
 ready: ## set everything up and synthesise, without running
 	@scripts/ready.sh all

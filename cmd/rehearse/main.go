@@ -23,11 +23,13 @@ import (
 
 const usage = `usage: rehearse refresh [options]
        rehearse switch [options]
+       rehearse migrate [options]
 
 refresh runs one refresh from production to staging in simulated accounts and,
 where the configuration has a switch, moves the staging application to the new
 data. switch moves the application alone, between two generations that are there
-from the beginning. Exit status 0 only when it ended Succeeded, 1 when it did
+from the beginning. migrate runs a Blue/Green migration of a production cluster
+under a client that never stops writing. Exit status 0 only when it ended Succeeded, 1 when it did
 not, 2 for bad options.
 
 options:
@@ -52,6 +54,7 @@ func main() {
 var jobs = map[string]string{
 	"refresh": "rehearsing a refresh in two simulated accounts",
 	"switch":  "rehearsing a switch of the staging application in a simulated account",
+	"migrate": "rehearsing a migration of a production cluster in a simulated account",
 }
 
 type options struct {
@@ -75,7 +78,11 @@ func run(ctx context.Context, args []string) int {
 	if o.Tables > 100 {
 		debug.SetGCPercent(400) // much garbage, little that stays: half a GiB with a thousand tables
 	}
-	all, err := rehearsal.Run(ctx, o.Scenario)
+	rehearse := rehearsal.Run
+	if o.Migrate != nil {
+		rehearse = rehearsal.RunMigration
+	}
+	all, err := rehearse(ctx, o.Scenario)
 	for _, r := range all {
 		report.Screen(os.Stdout, r, o.details)
 	}
@@ -130,6 +137,8 @@ func parse(job string, args []string) (options, error) {
 	case "switch":
 		f.StringVar(&o.Target, "target", "", "name of the target whose application to switch; empty: the first")
 		f.StringVar(&o.SwitchTo, "to", rehearsal.ToPrevious, "previous: the way back, from the latest generation to the one before; latest: the other way round")
+	case "migrate":
+		o.migrateFlags(f)
 	}
 	if err := f.Parse(args); err != nil {
 		return o, err

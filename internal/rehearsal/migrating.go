@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	sdkrds "github.com/aws/aws-sdk-go-v2/service/rds"
+
 	"github.com/dbferry/dbferry/internal/asl"
 	"github.com/dbferry/dbferry/internal/awsworld"
 	"github.com/dbferry/dbferry/internal/awsworld/lambda"
@@ -34,6 +36,8 @@ type MigrationScenario struct {
 	ApproveAfter time.Duration
 	// Refuse and Silent are gates at which the approver refuses, or does nothing.
 	Refuse, Silent migrate.Gate
+	// LateProxy registers a proxy with the cluster when green is there already.
+	LateProxy bool
 }
 
 // cluster is the one that is migrated.
@@ -66,7 +70,7 @@ type Migrated struct {
 
 // RunMigration rehearses one execution of production-migrate: a client writes to
 // the cluster throughout, and an approver answers by the function URL.
-func RunMigration(ctx context.Context, sc Scenario) (result *Result, err error) {
+func RunMigration(ctx context.Context, sc Scenario) (results []*Result, err error) {
 	started := sc.wall()
 	r, err := OpenMigration(ctx, sc)
 	if err != nil {
@@ -82,7 +86,7 @@ func RunMigration(ctx context.Context, sc Scenario) (result *Result, err error) 
 		}
 		client.start(context.Background())
 		out = Outcome{Target: names.ProductionSide, Asked: o.Now(), Began: o.Now()}
-		if m, err = o.Migrate(sc.Migrate.Input); err != nil {
+		if m, err = o.migrateInMode(sc.Migrate.Input); err != nil {
 			return err
 		}
 		out.Verdict, out.Cause, out.Ended = m.Verdict, m.Cause, m.Execution.Stop
@@ -95,12 +99,13 @@ func RunMigration(ctx context.Context, sc Scenario) (result *Result, err error) 
 	if err != nil {
 		return nil, err
 	}
-	result = r.collectMigration(out, m)
+	result := r.collectMigration(out, m)
 	result.Wall = sc.wall().Sub(started)
+	results = []*Result{result}
 	if hit := r.w.FaultsHit(); hit < len(sc.Faults) {
-		return result, fmt.Errorf("%d of %d faults were never reached; --details prints the sites of a run", len(sc.Faults)-hit, len(sc.Faults))
+		return results, fmt.Errorf("%d of %d faults were never reached; --details prints the sites of a run", len(sc.Faults)-hit, len(sc.Faults))
 	}
-	return result, nil
+	return results, nil
 }
 
 // OpenMigration sets the scene of a migration; Close it.
@@ -246,6 +251,13 @@ func (o *Operator) Migrate(in migrate.Input) (*Migrated, error) {
 	if err != nil {
 		return nil, err
 	}
+	if o.s.scenario.Migrate.LateProxy {
+		o.OnEnter(func(step states.Step) bool { return step.Root == arn && step.Event.Name == "Settle green" }, func() {
+			if err := o.s.registerLate(in.Cluster); err != nil && o.s.broken == nil {
+				o.s.broken = err
+			}
+		})
+	}
 	for _, g := range []migrate.Gate{migrate.GateSwitch, migrate.GateRetire} {
 		o.answerAt(arn, in.Cluster, g)
 	}
@@ -257,6 +269,51 @@ func (o *Operator) Migrate(in migrate.Input) (*Migrated, error) {
 		return nil, err
 	}
 	return o.migrated(in.Cluster, r)
+}
+
+// continues is how long an operator leaves a verified green alone before going on.
+const continues = 48 * time.Hour
+
+// migrateInMode is what an operator does for a mode: what continues an earlier
+// execution has that one first.
+func (o *Operator) migrateInMode(in migrate.Input) (*Migrated, error) {
+	if in.TargetEngineVersion == "" && in.ClusterParameterGroup == "" && in.InstanceParameterGroup == "" {
+		version, err := o.latestMinor(MigrationScenario{Input: in}.cluster(o.s.config))
+		if err != nil {
+			return nil, err
+		}
+		in.TargetEngineVersion = version
+	}
+	if in.Mode == migrate.ModeSwitch || in.Mode == migrate.ModeAbandon {
+		first := in
+		first.Mode = migrate.ModeCreate
+		if m, err := o.Migrate(first); err != nil || m.Verdict != VerdictSucceeded {
+			return m, err
+		}
+		if err := o.Sleep(continues); err != nil {
+			return nil, err
+		}
+	}
+	return o.Migrate(in)
+}
+
+// latestMinor is the latest version that a cluster can go to without a new
+// major one; its own when there is none.
+func (o *Operator) latestMinor(cluster string) (string, error) {
+	c := o.s.groundCluster(cluster)
+	out, err := sdkrds.NewFromConfig(o.AWS(o.s.config.Production.Account)).DescribeDBEngineVersions(o.ctx, &sdkrds.DescribeDBEngineVersionsInput{Engine: &c.Engine, EngineVersion: &c.EngineVersion})
+	if err != nil {
+		return "", err
+	}
+	version := c.EngineVersion
+	for _, v := range out.DBEngineVersions {
+		for _, t := range v.ValidUpgradeTarget {
+			if t.IsMajorVersionUpgrade == nil || !*t.IsMajorVersionUpgrade {
+				version = *t.EngineVersion
+			}
+		}
+	}
+	return version, nil
 }
 
 // answerAt lets the approver answer when the machine asks at a gate.
@@ -345,7 +402,7 @@ func (s *stage) migration(cluster string) (m migrate.Migration, err error) {
 
 // collectMigration makes the result.
 func (r *Rehearsal) collectMigration(o Outcome, m *Migrated) *Result {
-	out := &Result{Target: o.Target, Verdict: m.Verdict, Cause: m.Cause, RefreshID: m.Record.ID, Migration: m, Duration: o.Ended.Sub(o.Began)}
+	out := &Result{Target: o.Target, Verdict: m.Verdict, Cause: m.Cause, Migration: m, Duration: o.Ended.Sub(o.Began)}
 	for _, x := range r.states.Executions(r.config.Production.Account) {
 		if !x.Start.Before(o.Began) && x.MachineARN == m.Execution.MachineARN {
 			out.Executions = append(out.Executions, execution(x))

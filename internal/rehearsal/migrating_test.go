@@ -13,10 +13,11 @@ const newVersion = "8.0.mysql_aurora.3.10.1"
 
 func migrateOnce(t *testing.T, sc rehearsal.MigrationScenario) *rehearsal.Result {
 	t.Helper()
-	r, err := rehearsal.RunMigration(t.Context(), rehearsal.Scenario{Assembly: assembly, Migrate: &sc})
+	all, err := rehearsal.RunMigration(t.Context(), rehearsal.Scenario{Assembly: assembly, Migrate: &sc})
 	if err != nil {
 		t.Fatal(err)
 	}
+	r := all[0]
 	tell(t, r)
 	if len(r.Denials) > 0 {
 		t.Errorf("%d refusals", len(r.Denials))

@@ -7,32 +7,32 @@ import (
 	"time"
 
 	"github.com/dbferry/dbferry/internal/rehearsal"
-	"github.com/dbferry/dbferry/internal/stagingapp"
 )
 
 // JSON keys are a contract: programs and benchmarks read them. Times are
 // simulated seconds since the start.
 type result struct {
-	Target              string             `json:"target"`
-	Verdict             string             `json:"verdict"`
-	Cause               string             `json:"cause,omitempty"`
-	RefreshID           string             `json:"refreshId"`
-	Executions          []execution        `json:"executions"`
-	Items               []item             `json:"items"`
-	Differences         []difference       `json:"differences"`
-	Carried             []carriedOver      `json:"carried"`
-	Waits               []wait             `json:"waits"`
-	CutOffs             []cutOff           `json:"cutOffs"`
-	CutOffSpreadSeconds float64            `json:"cutOffSpreadSeconds"`
-	DataAgeSeconds      float64            `json:"dataAgeSeconds"`
-	Inherited           []inherited        `json:"inherited"`
-	Denials             []denial           `json:"denials"`
-	Switch              *switched          `json:"switch"` // null when none was begun
-	App                 *stagingapp.Report `json:"app"`    // null when the target has no application
-	CriticalPathSeconds float64            `json:"criticalPathSeconds"`
-	SimulatedSeconds    float64            `json:"simulatedSeconds"`
-	Permissions         permissions        `json:"permissions"`
-	SecretsLeaked       int                `json:"secretsLeaked"`
+	Target              string        `json:"target"`
+	Verdict             string        `json:"verdict"`
+	Cause               string        `json:"cause,omitempty"`
+	RefreshID           string        `json:"refreshId"`
+	Executions          []execution   `json:"executions"`
+	Items               []item        `json:"items"`
+	Differences         []difference  `json:"differences"`
+	Carried             []carriedOver `json:"carried"`
+	Waits               []wait        `json:"waits"`
+	CutOffs             []cutOff      `json:"cutOffs"`
+	CutOffSpreadSeconds float64       `json:"cutOffSpreadSeconds"`
+	DataAgeSeconds      float64       `json:"dataAgeSeconds"`
+	Inherited           []inherited   `json:"inherited"`
+	Denials             []denial      `json:"denials"`
+	Switch              *switched     `json:"switch"` // null when none was begun
+	App                 any           `json:"app"`    // what the application noticed, as stagingapp.Report or rehearsal.AppReport; null when there is none
+	Migration           *migration    `json:"migration,omitempty"`
+	CriticalPathSeconds float64       `json:"criticalPathSeconds"`
+	SimulatedSeconds    float64       `json:"simulatedSeconds"`
+	Permissions         permissions   `json:"permissions"`
+	SecretsLeaked       int           `json:"secretsLeaked"`
 }
 
 type execution struct {
@@ -142,7 +142,13 @@ func render(r *rehearsal.Result) result {
 		CutOffSpreadSeconds: seconds(r.CutOffSpread), DataAgeSeconds: seconds(r.DataAge),
 		CriticalPathSeconds: seconds(r.CriticalPath), SimulatedSeconds: seconds(r.Duration),
 		Permissions:   permissions{Granted: r.Permissions.Granted, Used: r.Permissions.Used, Unused: r.Permissions.Unused},
-		SecretsLeaked: len(r.SecretsLeaked), App: r.App,
+		SecretsLeaked: len(r.SecretsLeaked),
+	}
+	if r.App != nil {
+		out.App = r.App
+	}
+	if m := r.Migration; m != nil {
+		out.App, out.Migration = m.Client, migrationOf(m)
 	}
 	if w := r.Switch; w != nil {
 		out.Switch = &switched{w.Verdict, w.Cause, w.RefreshID, w.Previous, seconds(w.Duration), seconds(w.AWS), seconds(w.Duration - w.AWS), append([]string{}, w.Moves...)}

@@ -15,6 +15,10 @@ import (
 // Screen writes a result for a person. With details it adds the counters and
 // the path of every execution.
 func Screen(w io.Writer, r *rehearsal.Result, details bool) {
+	if r.Migration != nil {
+		migrationScreen(w, r, details)
+		return
+	}
 	border(w, r)
 	items(w, r)
 	cutOffs(w, r)
