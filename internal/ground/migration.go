@@ -9,8 +9,12 @@ import (
 )
 
 // MigrationGroup is the cluster parameter group that a derived migration gives
-// to its cluster, with replication on.
-const MigrationGroup = "production-replicated"
+// to its cluster, with replication on; NextMigrationGroup is another that it may
+// get.
+const (
+	MigrationGroup     = "production-replicated"
+	NextMigrationGroup = "production-next"
+)
 
 // WithMigration prepares production for the migration of a cluster, as an owner
 // does who has read the preflight: replication on, a reader, the secrets of
@@ -38,8 +42,9 @@ func (g Ground) WithMigration(c config.Config, cluster string) (Ground, error) {
 	cl.Settings.Readers = max(cl.Settings.Readers, 1)
 	g.Accounts = slices.Clone(g.Accounts)
 	a := g.Account(c.Production.Account)
-	a.ParameterGroups = append(slices.Clone(a.ParameterGroups), ParameterGroup{Name: MigrationGroup, Family: familyOf(cl.Engine, cl.EngineVersion)})
-	a.Parameters = map[string]map[string]string{MigrationGroup: replicated(cl.Engine)}
+	a.ParameterGroups = append(slices.Clone(a.ParameterGroups), ParameterGroup{Name: MigrationGroup, Family: familyOf(cl.Engine, cl.EngineVersion)},
+		ParameterGroup{Name: NextMigrationGroup, Family: familyOf(cl.Engine, cl.EngineVersion)})
+	a.Parameters = map[string]map[string]string{MigrationGroup: replicated(cl.Engine), NextMigrationGroup: replicated(cl.Engine)}
 	a.Secrets = append(slices.Clone(a.Secrets), Secret{Name: set.MasterSecret, User: cl.Master.Name, Password: cl.Master.Password},
 		Secret{Name: set.Login.Secret, User: set.Login.User, Password: cl.Users[user].Password})
 	a.SecurityGroups = slices.Clone(a.SecurityGroups)

@@ -123,19 +123,21 @@ func (s *answerApproval) record(ctx context.Context, in AnswerInput, by string) 
 		return no(fault.Stale, "the approval that is asked for is of plan %s, not of %s", a.PlanHash, in.PlanHash)
 	case a.Answer != nil && a.Answer.Approved != in.Approve:
 		return no(fault.Stale, "%s has answered already, at %s", a.Answer.By, a.Answer.At)
-	case a.Answer == nil && s.Now().After(a.ExpiresAt):
+	case a.Answer != nil:
+		return s.pass(ctx, a, true)
+	case s.Now().After(a.ExpiresAt):
 		return no(fault.Stale, "it has expired at %s", a.ExpiresAt)
-	case a.Answer == nil:
-		a.Answer = &Answer{Approved: in.Approve, By: by, At: s.Now().UTC(), Comment: in.Comment}
-		if err := s.write(ctx, key, ver, true, a); err != nil {
-			return err
-		}
 	}
-	return s.pass(ctx, a)
+	a.Answer = &Answer{Approved: in.Approve, By: by, At: s.Now().UTC(), Comment: in.Comment}
+	if err := s.write(ctx, key, ver, true, a); err != nil {
+		return err
+	}
+	return s.pass(ctx, a, false)
 }
 
-// pass answers the task token.
-func (s *answerApproval) pass(ctx context.Context, a Approval) error {
+// pass answers the task token. That a repeated answer finds nobody who waits is
+// no trouble: the first one was taken.
+func (s *answerApproval) pass(ctx context.Context, a Approval, repeated bool) error {
 	var err error
 	if a.Answer.Approved {
 		_, err = s.sfn.SendTaskSuccess(ctx, &sfn.SendTaskSuccessInput{TaskToken: &a.Token, Output: aws.String(`{"status":"APPROVED"}`)})
@@ -144,6 +146,9 @@ func (s *answerApproval) pass(ctx context.Context, a Approval) error {
 			Cause: aws.String("refused by " + a.Answer.By + ": " + a.Answer.Comment)})
 	}
 	if fault.HasCode(err, "TaskTimedOut", "TaskDoesNotExist", "InvalidToken") {
+		if repeated {
+			return nil
+		}
 		return s.notTaken(ctx, a)
 	}
 	return fault.AWS("answer the waiting execution", a.Migration, err)

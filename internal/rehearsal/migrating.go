@@ -148,7 +148,7 @@ func (s *stage) prepareMigration(ctx context.Context) error {
 	if err := s.rds.PutTrouble(account, id, sc.Trouble); err != nil {
 		return err
 	}
-	if err := s.putApprover(); err != nil || !sc.Proxy {
+	if err := s.putCaller(s.approver()); err != nil || !sc.Proxy {
 		return err
 	}
 	return s.putProductionProxy(c, set)
@@ -163,10 +163,8 @@ func (s *stage) groundCluster(id string) ground.Cluster {
 	return ground.Cluster{}
 }
 
-// putApprover makes the first approver's role, with the statements that the
-// stack prints for it.
-func (s *stage) putApprover() error {
-	arn := s.approver()
+// putCaller makes a role with the statements that the stack prints for approvers.
+func (s *stage) putCaller(arn string) error {
 	account := s.config.Production.Account
 	fn := s.config.ProductionPlace().FunctionARN("answer-approval")
 	p, err := policy(account, `"Action":["lambda:InvokeFunctionUrl","lambda:InvokeFunction"],"Resource":"`+fn+`"`)
@@ -351,8 +349,12 @@ func (o *Operator) Answer(cluster string, g migrate.Gate, approve bool) (status 
 	return o.AnswerWith(o.s.approver(), migrate.AnswerInput{Cluster: cluster, Migration: m.ID, Gate: g, PlanHash: m.PlanHash, Approve: approve, Comment: "rehearsed"})
 }
 
-// AnswerWith sends an answer with the credentials of a role.
+// AnswerWith sends an answer with the credentials of a role; an empty one is the
+// approver's.
 func (o *Operator) AnswerWith(role string, in migrate.AnswerInput) (status int, body string, err error) {
+	if role == "" {
+		role = o.s.approver()
+	}
 	caller, err := o.s.w.AssumeAsService("ec2.amazonaws.com", role, "approver", "")
 	if err != nil {
 		return 0, "", err
@@ -425,4 +427,16 @@ func (o *Operator) awaitFor(arn string, limit time.Duration) (states.Report, err
 	r, _ := o.s.states.Execution(arn)
 	r.Error, r.Cause, r.Stop = VerdictFailed, fmt.Sprintf("it had not ended after %s", limit), o.Now()
 	return r, nil
+}
+
+// MigrationOf is what the ledger says of a cluster's migration.
+func (o *Operator) MigrationOf(cluster string) (migrate.Migration, error) {
+	return o.s.migration(cluster)
+}
+
+// PutCaller makes a role of production that may call the approval URL, and
+// returns its ARN.
+func (o *Operator) PutCaller(name string) (arn string, err error) {
+	arn = o.s.config.ProductionPlace().RoleARN(name)
+	return arn, o.s.putCaller(arn)
 }

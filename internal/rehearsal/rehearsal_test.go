@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/dbferry/dbferry/internal/assemblytest"
 	"github.com/dbferry/dbferry/internal/config"
 	"github.com/dbferry/dbferry/internal/ground"
 	"github.com/dbferry/dbferry/internal/rehearsal"
@@ -29,7 +29,7 @@ func TestMain(m *testing.M) {
 	dir, err := os.MkdirTemp("", "dbferry-cdk")
 	if err == nil {
 		assembly = filepath.Join(dir, "cdk.out")
-		err = synthesise(assembly)
+		err = assemblytest.Write(assembly)
 	}
 	code := 1
 	if err != nil {
@@ -39,18 +39,6 @@ func TestMain(m *testing.M) {
 	}
 	os.RemoveAll(dir)
 	os.Exit(code)
-}
-
-func synthesise(dir string, more ...string) error {
-	cmd := exec.Command("go", "run", "./infra")
-	cmd.Dir = root
-	cmd.Env = append(os.Environ(), "DBFERRY_STUB_ASSETS=1", "CDK_OUTDIR="+dir, "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION=20")
-	cmd.Env = append(cmd.Env, more...)
-	out, err := cmd.CombinedOutput()
-	if _, statErr := os.Stat(filepath.Join(dir, "manifest.json")); statErr != nil {
-		return fmt.Errorf("%v: %s", err, out)
-	}
-	return nil
 }
 
 // run rehearses the refresh of one target.
@@ -270,7 +258,7 @@ func variant(t testing.TB, change func(*config.Config)) string {
 	if err := os.WriteFile(file, raw, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if err := synthesise(filepath.Join(dir, "cdk.out"), `CDK_CONTEXT_JSON={"config":"`+file+`"}`); err != nil {
+	if err := assemblytest.Write(filepath.Join(dir, "cdk.out"), `CDK_CONTEXT_JSON={"config":"`+file+`"}`); err != nil {
 		t.Fatal(err)
 	}
 	return filepath.Join(dir, "cdk.out")

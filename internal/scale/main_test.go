@@ -4,10 +4,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 
+	"github.com/dbferry/dbferry/internal/assemblytest"
 	"github.com/dbferry/dbferry/internal/config"
 	"github.com/dbferry/dbferry/internal/rehearsal"
 	"github.com/dbferry/dbferry/internal/scale"
@@ -65,15 +65,7 @@ func synthesise(dir string) error {
 	if err := os.WriteFile(file, raw, 0o644); err != nil {
 		return err
 	}
-	cmd := exec.Command("go", "run", "./infra")
-	cmd.Dir = root
-	cmd.Env = append(os.Environ(), "DBFERRY_STUB_ASSETS=1", "CDK_OUTDIR="+assembly, "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION=20",
-		`CDK_CONTEXT_JSON={"config":"`+file+`"}`)
-	out, err := cmd.CombinedOutput()
-	if _, statErr := os.Stat(filepath.Join(assembly, "manifest.json")); statErr != nil {
-		return fmt.Errorf("%v: %s", err, out)
-	}
-	return nil
+	return assemblytest.Write(assembly, `CDK_CONTEXT_JSON={"config":"`+file+`"}`)
 }
 
 func rehearse(t testing.TB, sc rehearsal.Scenario) *rehearsal.Result {

@@ -1,0 +1,104 @@
+package migrate_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/dbferry/dbferry/internal/assemblytest"
+	"github.com/dbferry/dbferry/internal/migrate"
+	"github.com/dbferry/dbferry/internal/rehearsal"
+	"github.com/dbferry/dbferry/internal/sqlserver"
+)
+
+// assembly is the cdk.out of the shipped configuration.
+var assembly string
+
+func TestMain(m *testing.M) {
+	sqlserver.RunWatcherIfAsked()
+	dir, err := os.MkdirTemp("", "dbferry-migrate")
+	if err == nil {
+		assembly = filepath.Join(dir, "cdk.out")
+		err = assemblytest.Write(assembly)
+	}
+	code := 1
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+	} else {
+		code = m.Run()
+	}
+	os.RemoveAll(dir)
+	os.Exit(code)
+}
+
+const (
+	cluster    = "shop-orders"
+	newVersion = "8.0.mysql_aurora.3.10.1"
+)
+
+var upgrade = migrate.Input{Cluster: cluster, TargetEngineVersion: newVersion}
+
+func in(mode migrate.Mode) migrate.Input {
+	wish := upgrade
+	wish.Mode = mode
+	return wish
+}
+
+// migrated rehearses one scenario under a client. Nothing may be refused by a
+// policy, no secret may leak and no acknowledged row be lost, however it ends.
+func migrated(t *testing.T, sc rehearsal.Scenario) *rehearsal.Result {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	defer cancel()
+	sc.Assembly = assembly
+	all, err := rehearsal.RunMigration(ctx, sc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := all[0]
+	m := r.Migration
+	t.Logf("%s, %s, after %s: %s\npath %v", r.Verdict, m.Record.Phase, r.Duration, m.Cause, m.Execution.Path)
+	for _, d := range r.Denials {
+		t.Errorf("refused: %s, %s on %s: %s", d.Who, d.Action, d.Resource, d.Why)
+	}
+	if len(r.SecretsLeaked) > 0 {
+		t.Errorf("leaked: %v", r.SecretsLeaked)
+	}
+	if c := m.Client; c.Lost != 0 || c.Probes != c.Acknowledged+c.Failed || c.OursSeconds > 1 {
+		t.Errorf("client: %+v", c)
+	}
+	return r
+}
+
+// world plays a script in a world with a cluster to migrate.
+func world(t *testing.T, sc rehearsal.MigrationScenario, script func(o *rehearsal.Operator) error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	defer cancel()
+	if sc.Input.Cluster == "" {
+		sc.Input = upgrade
+	}
+	r, err := rehearsal.OpenMigration(ctx, rehearsal.Scenario{Assembly: assembly, Migrate: &sc})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	if err := r.Play(ctx, script); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// ends checks a verdict and a phase.
+func ends(t *testing.T, m *rehearsal.Migrated, verdict string, phase migrate.Phase) {
+	t.Helper()
+	if m.Verdict != verdict || m.Record.Phase != phase {
+		t.Errorf("%s, %s: %s; want %s, %s; path %v", m.Verdict, m.Record.Phase, m.Cause, verdict, phase, m.Execution.Path)
+	}
+}
