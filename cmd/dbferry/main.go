@@ -1,6 +1,7 @@
 // Command dbferry looks at your accounts before anything is deployed: `dbferry
-// check` asks the preflight, `dbferry init` writes a configuration. It only
-// reads. Flags only; the work is in internal/command.
+// check` asks the preflight, `dbferry init` writes a configuration; they only
+// read. `dbferry approve` answers a migration that waits, and `dbferry
+// verify-evidence` follows the chain of its evidence. Flags only; the work is in internal/command.
 package main
 
 import (

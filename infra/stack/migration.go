@@ -27,6 +27,7 @@ func approverStatements(function string, s *side) string {
 	raw, err := json.Marshal([]any{
 		allow("AnswerApprovals", []string{"lambda:InvokeFunctionUrl"}, arn).when(condition{"StringEquals": {"lambda:FunctionUrlAuthType": "AWS_IAM"}}).json(),
 		allow("AnswerApprovalsThroughUrl", []string{"lambda:InvokeFunction"}, arn).when(condition{"Bool": {"lambda:InvokedViaFunctionUrl": "true"}}).json(),
+		allow("FindApprovalUrl", []string{"lambda:GetFunctionUrlConfig"}, arn).json(),
 	})
 	if err != nil {
 		panic(err) // texts only

@@ -40,6 +40,8 @@ const usage = `usage: dbferry COMMAND [options]
   check        ask every check of the preflight, with your own credentials; reads only
   init         write a dbferry.json from what is in production and in one target; reads only
   permissions  print the policies that your credentials need for the two
+  approve      approve or refuse what a migration waits for
+  verify-evidence FILE  follow the chain of a migration's evidence, without any account
 
 dbferry COMMAND -h lists a command's options. Exit status: 0 fine, 1 something to mend, 2 misused.
 `
@@ -50,7 +52,8 @@ func Main(ctx context.Context, args []string, env Env) int {
 		fmt.Fprint(env.Err, usage)
 		return Misused
 	}
-	commands := map[string]func(context.Context, []string, Env) error{"check": check, "init": initialize, "permissions": permissions}
+	commands := map[string]func(context.Context, []string, Env) error{"check": check, "init": initialize, "permissions": permissions,
+		"approve": approve, "verify-evidence": verifyEvidence}
 	run, ok := commands[args[0]]
 	if !ok {
 		fmt.Fprint(env.Err, usage)
