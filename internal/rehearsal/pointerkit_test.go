@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -12,6 +13,17 @@ import (
 	"github.com/dbferry/dbferry/internal/ground"
 	"github.com/dbferry/dbferry/internal/rehearsal"
 	"github.com/dbferry/dbferry/internal/switchover"
+)
+
+// Pointers of both's switch. What is new is not there before.
+const (
+	pairRecord    = "shop-orders.staging.internal"
+	readerRecord  = "orders-reader.staging.internal"
+	newRecord     = "orders-new.staging.internal"
+	urlParameter  = "/staging/shop/url"
+	jsonParameter = "/staging/shop/all"
+	newParameter  = "/staging/shop/new"
+	oldTTL        = 60
 )
 
 // The two generations of a world in which nothing has to be restored first.
@@ -40,10 +52,21 @@ func both(t testing.TB) rehearsal.Scenario {
 		t.Fatal(err)
 	}
 	sw.Services[0].Minutes, sw.Hooks = 10, oneOfEach()
+	zone := sw.Records[0].Zone
+	sw.Records = append(sw.Records, config.Record{Zone: zone, Name: readerRecord, Value: "${reader:shop-orders}"}, config.Record{Zone: zone, Name: newRecord, Value: "${reader:shop-orders}"})
+	sw.Parameters = append(sw.Parameters,
+		config.Parameter{Name: urlParameter, Value: "mysql://${endpoint:shop-orders}:${port:shop-orders}/shop?generation=${refresh}"},
+		config.Parameter{Name: jsonParameter, Value: `{"cluster":"${cluster:shop-orders}","writer":"${writer:shop-orders}","arn":"${tableArn:shop-carts}"}`},
+		config.Parameter{Name: newParameter, Value: "${table:shop-carts}"})
 	c.Targets[0].Switch, serving.Lane = sw, ""
 	if g, err = g.WithApplication(c, "staging", serving); err != nil {
 		t.Fatal(err)
 	}
+	app := g.Account("222222222222").Application
+	app.Parameters = slices.DeleteFunc(app.Parameters, func(p ground.Parameter) bool { return p.Name == newParameter })
+	records := slices.DeleteFunc(app.Zones[0].Records, func(r ground.Record) bool { return r.Name == newRecord })
+	records[0].TTL = oldTTL
+	app.Zones[0].Records = records
 	switchOnce.Lock()
 	defer switchOnce.Unlock()
 	const kind = "every pointer"

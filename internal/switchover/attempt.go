@@ -3,6 +3,8 @@ package switchover
 import (
 	"context"
 	"time"
+
+	"github.com/dbferry/dbferry/internal/fault"
 )
 
 // begun is when a move was begun, and what AWS calls what it began.
@@ -78,6 +80,19 @@ func (s *step) over(ctx context.Context, key string, b begun, why error) error {
 	}
 	return why
 }
+
+// again repeats why something did not end well: within one execution it is not
+// tried twice.
+func (b begun) again() error { return past{b.Result} }
+
+// past is a failure of an earlier look, in the words of then.
+type past struct{ text string }
+
+// Error is that failure's text.
+func (p past) Error() string { return p.text }
+
+// Unwrap names it for the state machine.
+func (p past) Unwrap() error { return &fault.Error{Name: fault.VerifyFailed} }
 
 // well records that something is done.
 func (s *step) well(ctx context.Context, key string, b begun, result string) error {

@@ -57,6 +57,9 @@ func (s *step) runHook(ctx context.Context, p *Plan, m Move, d Direction) (bool,
 	if err != nil || b.Done {
 		return b.Done, err
 	}
+	if b.Over {
+		return false, b.again()
+	}
 	r := hookRun{s, p, h, d, key, &b}
 	now, err := r.look(ctx)
 	switch limit := time.Duration(h.Limit()) * time.Minute; {

@@ -63,6 +63,9 @@ func (s *step) rollService(ctx context.Context, p *Plan, m Move, d Direction) (b
 	if err != nil || b.Done {
 		return b.Done, err
 	}
+	if b.Over {
+		return false, b.again()
+	}
 	if b.ID == "" {
 		return false, s.deploy(ctx, key, b, m.Name, v)
 	}
@@ -111,7 +114,7 @@ func (s *step) deployed(ctx context.Context, key string, b begun, name string, v
 func ownReason(v ecstypes.Service, id string) string {
 	for _, d := range v.Deployments {
 		if aws.ToString(d.Id) == id {
-			return ": " + string(d.RolloutState) + ", " + aws.ToString(d.RolloutStateReason)
+			return ": " + string(d.RolloutState) + ", " + strings.TrimSuffix(aws.ToString(d.RolloutStateReason), ".")
 		}
 	}
 	return ""

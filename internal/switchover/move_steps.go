@@ -54,17 +54,16 @@ func NewRollServices(rt lambdafn.Runtime) (lambdafn.Handler, error) {
 		return nil, err
 	}
 	s := &rollServices{base}
-	return s.eager(func(ctx context.Context, p *Plan, _ ledger.Version) (bool, error) { return s.roll(ctx, p, Forward) }), nil
+	return s.eager(s.do), nil
 }
 
-// roll rolls the services, and when all stand, runs the hooks.
-func (s *step) roll(ctx context.Context, p *Plan, d Direction) (bool, error) {
-	done, err := s.all(ctx, p, p.of(Service), d)
+func (s *rollServices) do(ctx context.Context, p *Plan, _ ledger.Version) (bool, error) {
+	done, err := s.all(ctx, p, p.of(Service), Forward)
 	if err != nil || !done {
 		return false, err
 	}
 	for _, m := range p.of(Hook) {
-		if done, err := s.make(ctx, p, m, d); err != nil || !done {
+		if done, err := s.make(ctx, p, m, Forward); err != nil || !done {
 			return false, err
 		}
 	}

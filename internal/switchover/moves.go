@@ -64,7 +64,7 @@ func (p *Plan) valueMove(g generation, live pointers, kind MoveKind, name, templ
 	if there && from == to {
 		return nil
 	}
-	p.Moves = append(p.Moves, Move{Kind: kind, Name: name, From: from, To: to, Absent: !there, TTL: live.recordTTL[name]})
+	p.Moves = append(p.Moves, Move{Kind: kind, Name: name, From: from, To: to, Absent: !there, TTL: live.recordTTL[name], Version: live.versions[name]})
 	return nil
 }
 

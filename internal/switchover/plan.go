@@ -77,6 +77,9 @@ type Move struct {
 	To     string   `json:"to,omitempty"`
 	Absent bool     `json:"absent,omitempty"` // the parameter or record did not exist before
 	TTL    int64    `json:"ttl,omitempty"`    // of the record before
+
+	// Version of the parameter before: its history keeps it (the last 100 do).
+	Version int64 `json:"version,omitempty"`
 }
 
 // String is the move for a person.

@@ -16,6 +16,7 @@ type pointers struct {
 	proxies   map[string]proxy  // by name
 	values    map[string]string // parameters by name, records by zone/name; only those that exist
 	recordTTL map[string]int64
+	versions  map[string]int64 // of parameters
 }
 
 type proxy struct {
@@ -25,7 +26,7 @@ type proxy struct {
 
 // livePointers reads every pointer of the configuration.
 func (s *step) livePointers(ctx context.Context) (pointers, error) {
-	l := pointers{proxies: map[string]proxy{}, values: map[string]string{}, recordTTL: map[string]int64{}}
+	l := pointers{proxies: map[string]proxy{}, values: map[string]string{}, recordTTL: map[string]int64{}, versions: map[string]int64{}}
 	for _, c := range s.t.Switch.Clusters {
 		for _, name := range c.Proxies {
 			p, err := s.proxy(ctx, name)
@@ -36,21 +37,21 @@ func (s *step) livePointers(ctx context.Context) (pointers, error) {
 		}
 	}
 	for _, v := range s.t.Switch.Parameters {
-		value, found, err := s.parameter(ctx, v.Name)
+		value, version, found, err := s.parameter(ctx, v.Name)
 		if err != nil {
 			return l, err
 		}
 		if found {
-			l.values[v.Name] = value
+			l.values[v.Name], l.versions[v.Name] = value, version
 		}
 	}
 	for _, r := range s.t.Switch.Records {
-		value, ttl, found, err := s.record(ctx, r.Zone, r.Name)
+		now, found, err := s.record(ctx, r.Zone, r.Name)
 		if err != nil {
 			return l, err
 		}
 		if found {
-			l.values[recordName(r)], l.recordTTL[recordName(r)] = value, ttl
+			l.values[recordName(r)], l.recordTTL[recordName(r)] = now.value(), now.ttl
 		}
 	}
 	return l, nil

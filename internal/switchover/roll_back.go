@@ -2,7 +2,9 @@ package switchover
 
 import (
 	"context"
+	"strings"
 
+	"github.com/dbferry/dbferry/internal/fault"
 	"github.com/dbferry/dbferry/internal/lambdafn"
 	"github.com/dbferry/dbferry/internal/ledger"
 )
@@ -26,16 +28,16 @@ func (s *rollBack) do(ctx context.Context, p *Plan, ver ledger.Version) (bool, e
 		return true, nil
 	}
 	// What serves comes first; the idle proxy last, since applications may be on
-	// it until the parameters are back.
-	done, err := s.all(ctx, p, p.of(Proxy, Parameter, CNAME), Backward)
-	if err != nil || !done {
-		return false, err
+	// it until the parameters are back. What cannot be put back keeps nothing else
+	// from it.
+	var left leftovers
+	for _, moves := range [][]Move{p.of(Proxy, Parameter, CNAME), p.of(Service), p.of(Hook), p.of(IdleProxy)} {
+		if done, err := s.back(ctx, p, moves, &left); err != nil || !done {
+			return false, err
+		}
 	}
-	if done, err = s.roll(ctx, p, Backward); err != nil || !done {
-		return false, err
-	}
-	if done, err = s.all(ctx, p, p.of(IdleProxy), Backward); err != nil || !done {
-		return false, err
+	if len(left) > 0 {
+		return false, left
 	}
 	if err := s.pointersAre(ctx, p, Backward); err != nil {
 		return false, err
@@ -50,3 +52,38 @@ func (s *rollBack) do(ctx context.Context, p *Plan, ver ledger.Version) (bool, e
 	}
 	return true, s.end(ctx, p, ver, Back)
 }
+
+// back puts every move of a list back as far as it can be, hooks one after the
+// other. An error that may pass ends the look; others are left over.
+func (s *rollBack) back(ctx context.Context, p *Plan, moves []Move, left *leftovers) (bool, error) {
+	all := true
+	for _, m := range moves {
+		done, err := s.make(ctx, p, m, Backward)
+		switch {
+		case fault.Is(err, fault.Throttled) || fault.Is(err, fault.Unavailable):
+			return false, err
+		case err != nil:
+			*left = append(*left, err)
+		case !done && m.Kind == Hook:
+			return false, nil
+		case !done:
+			all = false
+		}
+	}
+	return all, nil
+}
+
+// leftovers are what could not be put back: an operator is told of each.
+type leftovers []error
+
+// Error lists them.
+func (l leftovers) Error() string {
+	var out []string
+	for _, err := range l {
+		out = append(out, err.Error())
+	}
+	return strings.Join(out, " | also: ")
+}
+
+// Unwrap gives them to errors.As.
+func (l leftovers) Unwrap() []error { return l }
