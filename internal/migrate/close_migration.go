@@ -105,7 +105,8 @@ func (s *closeMigration) do(ctx context.Context, end refresh.End) (Closed, error
 	return out, nil
 }
 
-func endKey(execution string) string {
+// EndKey is where the ledger says how an execution has ended.
+func EndKey(execution string) string {
 	return strings.TrimSuffix(executionKey(execution), ".json") + "/end.json"
 }
 
@@ -120,15 +121,20 @@ func (s *closeMigration) verdict(ctx context.Context, end refresh.End, h *held, 
 	case !outside:
 	case !mine || h.Phase == Planned:
 		e.Verdict = refresh.Refused
-	case h.Phase == Switching || h.Phase == Switched:
+	case h.KeptOut:
+		e.Verdict = refresh.NeedsOperator
+		e.Cause = strings.TrimSpace(e.Cause + " The execution was ended while users may be kept out: turn maintenance off by hand, or start again, which does it first.")
+	case h.Phase == Retired:
+		e.Verdict = refresh.Succeeded
+	case h.Phase == Switching || h.Phase == Switched || h.Phase == Proved:
 		e.Verdict = refresh.NeedsOperator
 		e.Cause = strings.TrimSpace(e.Cause + " The execution was ended while the migration was " + string(h.Phase) + ".")
 	}
-	created, err := s.ledger.Create(ctx, endKey(end.Execution), e)
+	created, err := s.ledger.Create(ctx, EndKey(end.Execution), e)
 	if err != nil || created {
 		return e, err
 	}
-	_, _, err = s.ledger.Get(ctx, endKey(end.Execution), &e)
+	_, _, err = s.ledger.Get(ctx, EndKey(end.Execution), &e)
 	return e, err
 }
 
@@ -235,5 +241,5 @@ func (s *closeMigration) tell(ctx context.Context, execution, cluster string, e 
 		return fault.AWS("send the notification", s.here.TopicARN(), err)
 	}
 	e.Told = true
-	return s.ledger.Put(ctx, endKey(execution), e)
+	return s.ledger.Put(ctx, EndKey(execution), e)
 }

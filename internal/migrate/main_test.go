@@ -2,6 +2,7 @@ package migrate_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/dbferry/dbferry/internal/assemblytest"
+	"github.com/dbferry/dbferry/internal/config"
 	"github.com/dbferry/dbferry/internal/migrate"
 	"github.com/dbferry/dbferry/internal/rehearsal"
 	"github.com/dbferry/dbferry/internal/sqlserver"
@@ -75,6 +77,36 @@ func migrated(t *testing.T, sc rehearsal.Scenario) *rehearsal.Result {
 
 // world plays a script in a world with a cluster to migrate.
 func world(t *testing.T, sc rehearsal.MigrationScenario, script func(o *rehearsal.Operator) error) {
+	t.Helper()
+	worldOf(t, assembly, sc, script)
+}
+
+// variant synthesises another configuration.
+func variant(t *testing.T, change func(*config.Config)) (assembly string) {
+	t.Helper()
+	c, err := config.Load("../../dbferry.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	change(&c)
+	raw, err := json.Marshal(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	file := filepath.Join(dir, "dbferry.json")
+	if err := os.WriteFile(file, raw, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	assembly = filepath.Join(dir, "cdk.out")
+	if err := assemblytest.Write(assembly, `CDK_CONTEXT_JSON={"config":"`+file+`"}`); err != nil {
+		t.Fatal(err)
+	}
+	return assembly
+}
+
+// worldOf is a world of an assembly.
+func worldOf(t *testing.T, assembly string, sc rehearsal.MigrationScenario, script func(o *rehearsal.Operator) error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()

@@ -29,7 +29,8 @@ type Begun struct {
 	Cluster         string   `json:"cluster"`
 	Migration       string   `json:"migration"`
 	PlanHash        string   `json:"planHash"`
-	Plan            []string `json:"plan"` // for reading
+	Plan            []string `json:"plan"`    // for reading
+	KeptOut         bool     `json:"keptOut"` // an earlier execution has left maintenance on
 	StopAfterVerify bool     `json:"stopAfterVerify"`
 	Deadline        int64    `json:"deadline"` // Unix milliseconds; green is ready by then
 	SoakSeconds     int      `json:"soakSeconds"`
@@ -254,7 +255,7 @@ func deploymentName(cluster, id string) string {
 func (s *planMigration) begun(want Input, h *held) Begun {
 	l := s.conf.Limits
 	b := Begun{
-		Cluster: h.Plan.Cluster, Migration: h.ID, PlanHash: h.PlanHash, Plan: h.Plan.Lines(), StopAfterVerify: want.Mode == ModeCreate,
+		Cluster: h.Plan.Cluster, Migration: h.ID, PlanHash: h.PlanHash, Plan: h.Plan.Lines(), StopAfterVerify: want.Mode == ModeCreate, KeptOut: h.KeptOut && h.Phase != Switching && h.Phase != Switched,
 		Deadline:    s.Now().Add(time.Duration(l.Green()) * time.Hour).UnixMilli(),
 		SoakSeconds: l.Soak() * 60, ReminderSeconds: l.Reminder() * 3600, ApprovalSeconds: l.Approval() * 3600,
 	}

@@ -84,6 +84,10 @@ type Migration struct {
 	Snapshot     string    `json:"snapshot,omitempty"`     // of the old cluster
 	SwitchedBack bool      `json:"switchedBack,omitempty"` // AWS rolled the last switchover back
 
+	// KeptOut says that maintenance may be on, of the round with this number.
+	KeptOut bool `json:"keptOut,omitempty"`
+	Round   int  `json:"round,omitempty"`
+
 	Evidence Chain `json:"evidence"`
 }
 

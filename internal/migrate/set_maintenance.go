@@ -49,7 +49,8 @@ type setMaintenance struct {
 
 // NewSetMaintenance builds set-maintenance: it runs the configured hooks, on in
 // their order and off in the opposite one. Off runs for every hook for which on
-// was begun, whatever became of it.
+// was begun, whatever became of it. That users may be kept out is recorded before
+// the first hook is touched.
 func NewSetMaintenance(rt lambdafn.Runtime) (lambdafn.Handler, error) {
 	base, err := newStep(rt)
 	if err != nil {
@@ -66,6 +67,16 @@ func (s *setMaintenance) do(ctx context.Context, in MaintenanceInput) (converge.
 	}
 	if in.Phase == maintenanceOn {
 		if _, err := s.approved(ctx, h, GateSwitch); err != nil {
+			return converge.Answer{}, err
+		}
+	}
+	if len(s.conf.Maintenance) == 0 || in.Phase == maintenanceOff && !h.KeptOut {
+		return converge.DoneNow(), nil
+	}
+	if !h.KeptOut {
+		h.KeptOut = true
+		h.Round++
+		if err := s.save(ctx, h); err != nil {
 			return converge.Answer{}, err
 		}
 	}
@@ -90,10 +101,8 @@ func (s *setMaintenance) do(ctx context.Context, in MaintenanceInput) (converge.
 }
 
 func (s *setMaintenance) note(ctx context.Context, h *held, phase string) error {
-	if len(s.conf.Maintenance) == 0 {
-		return nil
-	}
-	if err := s.testify(ctx, &h.Migration, fmt.Sprintf("maintenance-%s-%d", phase, h.Attempts), h.Plan.Hooks); err != nil {
+	h.KeptOut = phase == maintenanceOn
+	if err := s.testify(ctx, &h.Migration, fmt.Sprintf("maintenance-%s-%d", phase, h.Round), h.Plan.Hooks); err != nil {
 		return err
 	}
 	return s.save(ctx, h)
@@ -108,9 +117,9 @@ func (s *setMaintenance) all(ctx context.Context, h *held, hooks []config.Mainte
 	return true, nil
 }
 
-// stateKey is of one hook in one direction, for one try of a switchover.
+// stateKey is of one hook in one direction, in one round.
 func (s *setMaintenance) stateKey(h *held, hook config.MaintenanceHook, phase string) string {
-	return fmt.Sprintf("migrate/%s/%s/hooks/%d-%s-%s.json", ledger.Segment(h.Plan.Cluster), ledger.Segment(h.ID), h.Attempts, ledger.Segment(hook.Name), phase)
+	return fmt.Sprintf("migrate/%s/%s/hooks/%d-%s-%s.json", ledger.Segment(h.Plan.Cluster), ledger.Segment(h.ID), h.Round, ledger.Segment(hook.Name), phase)
 }
 
 func (s *setMaintenance) run(ctx context.Context, h *held, hook config.MaintenanceHook, phase string) (bool, error) {
@@ -198,7 +207,7 @@ func (s *setMaintenance) invoke(ctx context.Context, h *held, hook config.Mainte
 func (s *setMaintenance) automate(ctx context.Context, h *held, hook config.MaintenanceHook, phase, key string, st *hookState) (bool, error) {
 	if st.Execution == "" {
 		// The token makes a repeated start the same execution.
-		token := uuidOf(h.ID + hook.Name + phase + fmt.Sprint(h.Attempts))
+		token := uuidOf(h.ID + hook.Name + phase + fmt.Sprint(h.Round))
 		out, err := s.ssm.StartAutomationExecution(ctx, &ssm.StartAutomationExecutionInput{DocumentName: &hook.Automation, ClientToken: &token,
 			Parameters: map[string][]string{"Migration": {h.ID}, "Phase": {phase}}})
 		if err != nil {

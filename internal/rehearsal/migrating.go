@@ -36,6 +36,9 @@ type MigrationScenario struct {
 	ApproveAfter time.Duration
 	// Refuse and Silent are gates at which the approver refuses, or does nothing.
 	Refuse, Silent migrate.Gate
+	// HookFails is how often a maintenance hook fails, by name, and "on" or "off"
+	// after a slash for one direction alone.
+	HookFails map[string]int
 	// LateProxy registers a proxy with the cluster when green is there already.
 	LateProxy bool
 }
@@ -146,6 +149,9 @@ func (s *stage) prepareMigration(ctx context.Context) error {
 		return err
 	}
 	if err := s.rds.PutTrouble(account, id, sc.Trouble); err != nil {
+		return err
+	}
+	if err := s.putMaintenance(); err != nil {
 		return err
 	}
 	if err := s.putCaller(s.approver()); err != nil || !sc.Proxy {
@@ -314,6 +320,9 @@ func (o *Operator) latestMinor(cluster string) (string, error) {
 	return version, nil
 }
 
+// approverTries is how often an approver whose answer is not taken tries again.
+const approverTries = 3
+
 // answerAt lets the approver answer when the machine asks at a gate.
 func (o *Operator) answerAt(arn, cluster string, g migrate.Gate) {
 	sc := o.s.scenario.Migrate
@@ -327,15 +336,14 @@ func (o *Operator) answerAt(arn, cluster string, g migrate.Gate) {
 		if wait == 0 {
 			wait = 30 * time.Minute
 		}
-		if o.Sleep(wait) != nil {
-			return
-		}
-		status, body, err := o.Answer(cluster, g, sc.Refuse != g)
-		if err == nil && status != http.StatusOK {
-			err = fmt.Errorf("the approver got %d: %s", status, body)
-		}
-		if err != nil && o.s.broken == nil {
-			o.s.broken = err
+		for range approverTries {
+			if o.Sleep(wait) != nil {
+				return
+			}
+			status, _, err := o.Answer(cluster, g, sc.Refuse != g)
+			if err == nil && status == http.StatusOK {
+				return
+			}
 		}
 	})
 }
@@ -439,4 +447,15 @@ func (o *Operator) MigrationOf(cluster string) (migrate.Migration, error) {
 func (o *Operator) PutCaller(name string) (arn string, err error) {
 	arn = o.s.config.ProductionPlace().RoleARN(name)
 	return arn, o.s.putCaller(arn)
+}
+
+// EndOf is the verdict that the ledger has of an execution of a migration.
+func (o *Operator) EndOf(execution string) (verdict string, err error) {
+	raw, ok := o.s.s3.Object(o.s.config.ProductionPlace().Ledger(), migrate.EndKey(execution))
+	if !ok {
+		return "", fmt.Errorf("the ledger has no end of %s", execution)
+	}
+	var end struct{ Verdict string }
+	err = json.Unmarshal(raw, &end)
+	return end.Verdict, err
 }
