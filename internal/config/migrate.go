@@ -55,7 +55,6 @@ type MigrateLimits struct {
 	Readings           int `json:"readings,omitempty" doc:"how many readings in a row must find every member of blue and green well, 2 to 20; 0 means 3"`
 	GreenHours         int `json:"greenHours,omitempty" doc:"how long green may take to be built and to settle, 1 to 72; 0 means 12"`
 	ApprovalHours      int `json:"approvalHours,omitempty" doc:"how long an approval is waited for, 1 to 336; 0 means 72"`
-	ReminderHours      int `json:"reminderHours,omitempty" doc:"how often a missing approval is asked for again, 1 to 48; 0 means 12"`
 	SoakMinutes        int `json:"soakMinutes,omitempty" doc:"how long the new production serves before the old cluster may be retired, 1 to 10080; 0 means 60"`
 }
 
@@ -66,7 +65,6 @@ func (l MigrateLimits) Switchover() int  { return orDefault(l.SwitchoverSeconds,
 func (l MigrateLimits) Read() int        { return orDefault(l.Readings, 3) }
 func (l MigrateLimits) Green() int       { return orDefault(l.GreenHours, 12) }
 func (l MigrateLimits) Approval() int    { return orDefault(l.ApprovalHours, 72) }
-func (l MigrateLimits) Reminder() int    { return orDefault(l.ReminderHours, 12) }
 func (l MigrateLimits) Soak() int        { return orDefault(l.SoakMinutes, 60) }
 
 // Cluster finds the settings of a cluster.
@@ -196,7 +194,7 @@ func (l MigrateLimits) validate(at string, p *Problems) {
 	}{
 		{"lagSeconds", l.Lag(), 1, 60}, {"transactionSeconds", l.Transaction(), 1, 3600}, {"switchoverSeconds", l.Switchover(), 30, 3600},
 		{"readings", l.Read(), 2, 20}, {"greenHours", l.Green(), 1, 72}, {"approvalHours", l.Approval(), 1, 336},
-		{"reminderHours", l.Reminder(), 1, 48}, {"soakMinutes", l.Soak(), 1, 10080},
+		{"soakMinutes", l.Soak(), 1, 10080},
 	} {
 		if v.is < v.low || v.is > v.upper {
 			p.addf("%s.%s: %d is not between %d and %d", at, v.name, v.is, v.low, v.upper)

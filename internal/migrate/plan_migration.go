@@ -34,8 +34,6 @@ type Begun struct {
 	StopAfterVerify bool     `json:"stopAfterVerify"`
 	Deadline        int64    `json:"deadline"` // Unix milliseconds; green is ready by then
 	SoakSeconds     int      `json:"soakSeconds"`
-	ReminderSeconds int      `json:"reminderSeconds"`
-	ApprovalSeconds int      `json:"approvalSeconds"`
 }
 
 // Where an execution goes on.
@@ -257,7 +255,7 @@ func (s *planMigration) begun(want Input, h *held) Begun {
 	b := Begun{
 		Cluster: h.Plan.Cluster, Migration: h.ID, PlanHash: h.PlanHash, Plan: h.Plan.Lines(), StopAfterVerify: want.Mode == ModeCreate, KeptOut: h.KeptOut && h.Phase != Switching && h.Phase != Switched,
 		Deadline:    s.Now().Add(time.Duration(l.Green()) * time.Hour).UnixMilli(),
-		SoakSeconds: l.Soak() * 60, ReminderSeconds: l.Reminder() * 3600, ApprovalSeconds: l.Approval() * 3600,
+		SoakSeconds: l.Soak() * 60,
 	}
 	switch {
 	case want.Mode == ModeAbandon:
