@@ -42,10 +42,24 @@ type switchGrants struct {
 
 // look is reading every live pointer and what pointers may lead to.
 func (g switchGrants) look() []statement {
-	out := []statement{
+	return append([]statement{
 		g.lookAtClusters(), g.lookAtInstances(),
 		allow("LookAtTables", []string{"dynamodb:DescribeTable", "dynamodb:ListTagsOfResource"}, g.tables()),
+	}, g.lookAtPointers()...)
+}
+
+// checkPointers is what the preflight asks of them.
+func (g switchGrants) checkPointers() []statement {
+	out := g.lookAtPointers()
+	if slices.ContainsFunc(g.t.Switch.Clusters, func(c config.ClusterPointer) bool { return len(c.Proxies) > 0 }) {
+		out = append(out, allow("LookAtTargetGroups", []string{"rds:DescribeDBProxyTargetGroups"}, g.arn("rds", "db-proxy:*"), g.arn("rds", "target-group:*")))
 	}
+	return out
+}
+
+// lookAtPointers is reading what a switch moves, for the preflight as well.
+func (g switchGrants) lookAtPointers() []statement {
+	var out []statement
 	s := g.t.Switch
 	if slices.ContainsFunc(s.Clusters, func(c config.ClusterPointer) bool { return len(c.Proxies) > 0 }) {
 		out = append(out, allow("LookAtProxies", []string{"rds:DescribeDBProxies", "rds:DescribeDBProxyTargets"}, g.arn("rds", "db-proxy:*"), g.arn("rds", "target-group:*")))

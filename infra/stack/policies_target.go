@@ -81,6 +81,9 @@ func (g grants) stagingReady(t config.Target, vaultKey string) []statement {
 	if s := g.secrets(configuredSecrets(t)); len(s) > 0 {
 		out = append(out, allow("SecretsExist", []string{"secretsmanager:DescribeSecret"}, s...))
 	}
+	if t.Switch != nil {
+		out = append(out, switchGrants{g, t}.checkPointers()...)
+	}
 	return out
 }
 

@@ -48,10 +48,12 @@ type Check struct {
 // Outcome is what a check says of one resource.
 type Outcome string
 
-// The outcomes. Only a problem stops a refresh; only a proof is a pass.
+// The outcomes. Only a problem stops a refresh, only a proof is a pass, and what
+// hinders a switch stops no refresh.
 const (
 	Proved    Outcome = "proved"
 	Wrong     Outcome = "problem"
+	Hinders   Outcome = "hinders"    // a problem of a switch: a refresh goes on without
 	NotProved Outcome = "not proved" // it could not be read, or not evaluated
 	NotAsked  Outcome = "not asked"  // not deployed yet, or nothing in the data set that it is about
 )
@@ -98,6 +100,17 @@ func (r Report) Problems() Problems {
 	out := Problems{}
 	for _, f := range r {
 		if f.Outcome == Wrong {
+			out = append(out, Problem{Check: f.Check, Resource: f.Resource, What: f.What, Fix: f.Fix})
+		}
+	}
+	return out
+}
+
+// Hindrances are the findings that would stop a switch.
+func (r Report) Hindrances() Problems {
+	var out Problems
+	for _, f := range r {
+		if f.Outcome == Hinders {
 			out = append(out, Problem{Check: f.Check, Resource: f.Resource, What: f.What, Fix: f.Fix})
 		}
 	}

@@ -35,11 +35,14 @@ func sound(t testing.TB) Facts {
 		t.Fatal(err)
 	}
 	c.DataSet.Tables = append(c.DataSet.Tables, config.Selector{Prefix: "shop-"})
+	c.Targets[0].Switch.Records = []config.Record{{Zone: "Z0123456789", Name: "orders.staging.internal", Value: "${reader:shop-orders}"}}
 	now := time.Date(2026, 11, 23, 3, 0, 0, 0, time.UTC)
 	target := c.Targets[0]
 	key := func(arn string, policy []keypolicy.Statement) KeyFacts {
 		return KeyFacts{ARN: arn, Manager: "CUSTOMER", State: "Enabled", Policy: keyPolicy(policy)}
 	}
+	proxy := ProxyFacts{Endpoint: "x.proxy.internal", Status: "available", Family: "MYSQL", VPC: target.Network.VPC, Groups: target.Switch.ProxySecurityGroups,
+		Secrets: []string{"arn:aws:secretsmanager:eu-west-1:222222222222:secret:" + target.Clusters[0].Logins[0].Secret + "-Ab12Cd"}, TargetGroups: []string{"default"}, ReachedFromInside: true}
 	receives := Receives{
 		Families: map[string]string{"staging-aurora-mysql8": family}, Versions: map[string]string{"aurora-mysql " + version: family},
 		Classes: map[string][]string{"aurora-mysql db.r6g.large": {version}}, Clusters: Quota{3, 40}, Instances: Quota{3, 40},
@@ -59,6 +62,9 @@ func sound(t testing.TB) Facts {
 		Ready: &ready, Receives: &receives,
 		Roles: map[string]bool{BackupService: true, RDSService: true}, Subnets: &SubnetGroupFacts{Name: "staging-databases", VPC: target.Network.VPC, Zones: []string{"eu-west-1a", "eu-west-1b"}},
 		Groups: map[string]GroupFacts{"staging-aurora-mysql8": {Family: family}}, Secrets: map[string]SecretFacts{"staging/shop/master": {}}, Endpoints: map[string]string{"RDS": ""},
+		Proxies:    map[string]ProxyFacts{"shop-orders-a": proxy, "shop-orders-b": proxy},
+		Parameters: map[string]ParameterFacts{"/staging/shop-orders/host": {Type: "String"}}, Records: map[string]RecordFacts{"Z0123456789/orders.staging.internal": {Types: []string{"CNAME"}, Plain: true}},
+		Services: map[string]ServiceFacts{"staging/shop": {Status: "ACTIVE", Controller: "ECS", Breaker: true}},
 	}
 }
 
@@ -149,23 +155,32 @@ var broken = map[string][]func(*Facts){
 	"ready-clean":                    {func(f *Facts) { f.Ready.Problems = Problems{{Check: "x", What: "y"}} }},
 	"ready-fresh":                    {func(f *Facts) { f.Ready.CheckedAt = f.Now.Add(-25 * time.Hour) }, func(f *Facts) { f.Ready.Schema = 1 }},
 	"ready-present":                  {func(f *Facts) { f.Ready, f.ReadyError = nil, "AccessDenied" }},
-	"restore-role":                   {func(f *Facts) { f.RestoreRole = nil }},
-	"secrets-exist":                  {func(f *Facts) { f.Secrets["staging/shop/master"] = SecretFacts{Missing: true} }},
-	"secrets-kept":                   {func(f *Facts) { f.Secrets["staging/shop/master"] = SecretFacts{DeletesAt: f.Now} }},
-	"selectors-match":                {func(f *Facts) { f.Selectors[0].Found = 0 }},
-	"service-linked-roles":           {func(f *Facts) { f.Roles[BackupService] = false }, func(f *Facts) { f.Roles[RDSService] = false }},
-	"subnet-group":                   {func(f *Facts) { f.Subnets.VPC = "vpc-11111111" }, func(f *Facts) { f.Subnets = nil }, func(f *Facts) { f.Subnets.Zones = nil }},
-	"table-active":                   {func(f *Facts) { f.Tables[0].Status = "DELETING" }},
-	"table-exists":                   {func(f *Facts) { f.Tables[0].Missing = true }},
-	"table-idle":                     {func(f *Facts) { f.Jobs = []JobFacts{{"backup", "1", f.Tables[0].ARN, "RUNNING", "daily", false}} }},
-	"table-key":                      {func(f *Facts) { f.Tables[0].KeyLostAt = f.Now }, state(clusterKey, "Disabled"), func(f *Facts) { delete(f.Keys, clusterKey) }},
-	"table-tags":                     {func(f *Facts) { f.Tables[0].Tags = 50 }},
-	"target-advanced":                {func(f *Facts) { f.Management = nil }},
-	"target-opt-in":                  {func(f *Facts) { f.OptIn = map[string]bool{"DynamoDB": true} }, func(f *Facts) { f.OptIn = map[string]bool{"Aurora": true} }},
-	"target-organization":            {func(f *Facts) { f.OrganizationID = "" }},
-	"target-vault":                   {func(f *Facts) { f.Vault = nil }},
-	"target-vault-key":               {manager(vaultKey), state(vaultKey, "Disabled")},
-	"target-vault-lock":              {func(f *Facts) { f.Vault.MinDays = 30 }},
+	"proxy-exists": {onProxy(func(p *ProxyFacts) { p.Missing = true }), onProxy(func(p *ProxyFacts) { p.Status = "modifying" }),
+		onProxy(func(p *ProxyFacts) { p.TargetGroups = nil }), onProxy(func(p *ProxyFacts) { p.Instances = []string{"one"} })},
+	"proxy-fits-lane":   {onProxy(func(p *ProxyFacts) { p.VPC = "vpc-11111111" }), onProxy(func(p *ProxyFacts) { p.Family = "POSTGRESQL" })},
+	"proxy-login":       {onProxy(func(p *ProxyFacts) { p.Secrets = nil }), onProxy(func(p *ProxyFacts) { p.Secrets[0] += "-other" })},
+	"proxy-reachable":   {onProxy(func(p *ProxyFacts) { p.Groups = nil }), onProxy(func(p *ProxyFacts) { p.NotReached = "time-out" })},
+	"restore-role":      {func(f *Facts) { f.RestoreRole = nil }},
+	"switch-parameters": {func(f *Facts) { f.Parameters["/staging/shop-orders/host"] = ParameterFacts{Type: "SecureString"} }},
+	"switch-records": {onRecord(RecordFacts{NoZone: true}), onRecord(RecordFacts{Types: []string{"A"}, Plain: true}), onRecord(RecordFacts{Types: []string{"CNAME"}}),
+		onRecord(RecordFacts{Types: []string{"CNAME", "TXT"}, Plain: true})},
+	"switch-services":      {onService(ServiceFacts{}), onService(ServiceFacts{Status: "INACTIVE"}), onService(ServiceFacts{Status: "ACTIVE", Controller: "CODE_DEPLOY"})},
+	"secrets-exist":        {func(f *Facts) { f.Secrets["staging/shop/master"] = SecretFacts{Missing: true} }},
+	"secrets-kept":         {func(f *Facts) { f.Secrets["staging/shop/master"] = SecretFacts{DeletesAt: f.Now} }},
+	"selectors-match":      {func(f *Facts) { f.Selectors[0].Found = 0 }},
+	"service-linked-roles": {func(f *Facts) { f.Roles[BackupService] = false }, func(f *Facts) { f.Roles[RDSService] = false }},
+	"subnet-group":         {func(f *Facts) { f.Subnets.VPC = "vpc-11111111" }, func(f *Facts) { f.Subnets = nil }, func(f *Facts) { f.Subnets.Zones = nil }},
+	"table-active":         {func(f *Facts) { f.Tables[0].Status = "DELETING" }},
+	"table-exists":         {func(f *Facts) { f.Tables[0].Missing = true }},
+	"table-idle":           {func(f *Facts) { f.Jobs = []JobFacts{{"backup", "1", f.Tables[0].ARN, "RUNNING", "daily", false}} }},
+	"table-key":            {func(f *Facts) { f.Tables[0].KeyLostAt = f.Now }, state(clusterKey, "Disabled"), func(f *Facts) { delete(f.Keys, clusterKey) }},
+	"table-tags":           {func(f *Facts) { f.Tables[0].Tags = 50 }},
+	"target-advanced":      {func(f *Facts) { f.Management = nil }},
+	"target-opt-in":        {func(f *Facts) { f.OptIn = map[string]bool{"DynamoDB": true} }, func(f *Facts) { f.OptIn = map[string]bool{"Aurora": true} }},
+	"target-organization":  {func(f *Facts) { f.OrganizationID = "" }},
+	"target-vault":         {func(f *Facts) { f.Vault = nil }},
+	"target-vault-key":     {manager(vaultKey), state(vaultKey, "Disabled")},
+	"target-vault-lock":    {func(f *Facts) { f.Vault.MinDays = 30 }},
 	"target-vault-policy": {func(f *Facts) { f.Vault.Policy = "" }, func(f *Facts) { f.Vault.Policy = strings.Replace(f.Vault.Policy, "o-exampleorg", "o-otherorg", 1) },
 		func(f *Facts) { f.Vault.Policy = strings.Replace(f.Vault.Policy, "111111111111", "333333333333", 1) }},
 }
@@ -179,7 +194,8 @@ func TestEveryCheckComplainsWithAFix(t *testing.T) {
 			for i, breakIt := range broken[c.Name] {
 				f := sound(t)
 				breakIt(&f)
-				problems := Run(f, sides...).Problems()
+				report := Run(f, sides...)
+				problems := append(report.Problems(), report.Hindrances()...)
 				at := slices.IndexFunc(problems, func(p Problem) bool { return p.Check == c.Name })
 				if at < 0 {
 					t.Fatalf("case %d: it did not complain; others: %v", i, problems)
@@ -194,6 +210,10 @@ func TestEveryCheckComplainsWithAFix(t *testing.T) {
 
 // unknowable is, for checks that can lack an answer, what takes it away.
 var unknowable = map[string]func(*Facts){
+	"proxy-exists":      func(f *Facts) { f.Unread[FromProxies] = "denied: x" },
+	"proxy-reachable":   func(f *Facts) { f.Unread[FromDoors] = "only from inside" },
+	"switch-parameters": func(f *Facts) { f.Parameters["/staging/shop-orders/host"] = ParameterFacts{Missing: true} },
+	"switch-records":    onRecord(RecordFacts{}),
 	"cluster-key-admits-target": func(f *Facts) {
 		f.Keys[clusterKey] = KeyFacts{ARN: clusterKey, Manager: "CUSTOMER", State: "Enabled", PolicyError: "denied: x"}
 	},
@@ -368,4 +388,32 @@ func checksIn(t *testing.T, file string) []string {
 		return true
 	})
 	return out
+}
+
+func onProxy(edit func(*ProxyFacts)) func(*Facts) {
+	return func(f *Facts) {
+		p := f.Proxies["shop-orders-b"]
+		p.Secrets = slices.Clone(p.Secrets)
+		edit(&p)
+		f.Proxies["shop-orders-b"] = p
+	}
+}
+
+func onRecord(r RecordFacts) func(*Facts) {
+	return func(f *Facts) { f.Records["Z0123456789/orders.staging.internal"] = r }
+}
+
+func onService(s ServiceFacts) func(*Facts) {
+	return func(f *Facts) { f.Services["staging/shop"] = s }
+}
+
+// What only a switch needs stops no refresh.
+func TestHindrancesStopNoRefresh(t *testing.T) {
+	f := sound(t)
+	onProxy(func(p *ProxyFacts) { p.Missing = true })(&f)
+	f.Endpoints[ParameterAPI] = "time-out"
+	report := Run(f, sides...)
+	if len(report.Problems()) > 0 || len(report.Hindrances()) != 2 {
+		t.Errorf("problems %v, hindrances %v", report.Problems(), report.Hindrances())
+	}
 }

@@ -14,6 +14,9 @@ var endpointsReachable = Check{
 			if f.Endpoints[name] == "" {
 				return proved(name, "its API answered from the function subnets")
 			}
+			if name == ParameterAPI || name == RecordAPI || name == ServiceAPI {
+				return hinders(name, f.Endpoints[name], "give the function subnets a NAT gateway or VPC endpoints for it")
+			}
 			return wrong(name, f.Endpoints[name], "give the function subnets a NAT gateway or VPC endpoints for it")
 		})
 	},

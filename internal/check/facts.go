@@ -46,6 +46,12 @@ type Facts struct {
 	Rules       []RuleFacts       // of the default bus, when the target uses it
 	Endpoints   map[string]string // what must be reachable → problem, "" when fine
 
+	// What a switch of the target's moves, by name.
+	Proxies    map[string]ProxyFacts
+	Parameters map[string]ParameterFacts
+	Records    map[string]RecordFacts // by zone/name
+	Services   map[string]ServiceFacts
+
 	// The organization's management account.
 	CrossAccount string // AWS Backup's switch, "true" or not
 }
@@ -72,6 +78,11 @@ const (
 	FromSecrets       Source = "secrets"
 	FromRules         Source = "rules of the default event bus"
 	FromEndpoints     Source = "function subnets"
+	FromProxies       Source = "RDS proxies"
+	FromDoors         Source = "ports of the proxies"
+	FromParameters    Source = "SSM parameters"
+	FromRecords       Source = "records in Route 53"
+	FromServices      Source = "ECS services"
 	FromReady         Source = "ready.json"
 	FromReceives      Source = "what the target says of itself"
 	FromOrganization  Source = "organization"

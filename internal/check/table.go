@@ -45,12 +45,13 @@ var tableGroups = []struct {
 const tableHead = `# Preflight
 
 Generated from the checks (` + "`make golden`" + `); do not edit. One row is one file of [internal/check](../internal/check). Each check says, for every
-resource, one of four things:
+resource, one of five things:
 
 | | means | stops a refresh |
 |---|---|---|
 | proved | what was observed | no |
 | problem | what is wrong, and the command that mends it | **yes**, before anything is begun |
+| hinders | what would stop a switch of the target's applications, and what mends it | no |
 | not proved | it could not be read or evaluated, and why; never counted as a pass | no |
 | not asked | the stack is not deployed yet, or the configuration has nothing that the check is about | no |
 

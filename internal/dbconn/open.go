@@ -106,7 +106,16 @@ func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
 	return c.Connector.Connect(context.WithValue(ctx, connecting{}, true))
 }
 
-// Connecting says that a Dial belongs to a login of the caller's own goroutine.
+// Reach proves that a port answers, without a login.
+func Reach(ctx context.Context, d Dialer, host string, port int) error {
+	conn, err := d.Dial(context.WithValue(ctx, connecting{}, true), host, port)
+	if err != nil {
+		return err
+	}
+	return conn.Close()
+}
+
+// Connecting says that a Dial belongs to the caller's own goroutine: a login, or Reach.
 // A Dialer that works on a simulated clock must refuse all others.
 func Connecting(ctx context.Context) bool { return ctx.Value(connecting{}) != nil }
 

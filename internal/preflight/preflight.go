@@ -117,6 +117,7 @@ func target(ctx context.Context, c config.Config, t config.Target, creds Credent
 	if err != nil {
 		return nil, err
 	}
+	f.Unread[check.FromDoors] = "only staging-ready can ask, from inside the function subnets"
 	f.Unread[check.FromEndpoints] = "only staging-ready can ask, from inside the function subnets"
 	pair(&p, f)
 	return append(check.Run(p, check.Production, check.Both), check.Run(f, check.Target)...), nil

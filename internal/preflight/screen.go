@@ -27,6 +27,12 @@ func Screen(w io.Writer, r Result) {
 			fmt.Fprintf(w, "%3d. [%s] %s: %s\n     %s\n", i+1, p.Check, p.Resource, p.What, p.Fix)
 		}
 	}
+	if problems := all.Hindrances(); len(problems) > 0 {
+		fmt.Fprintf(w, "\n%d to mend before a switch; a refresh goes on without:\n", len(problems))
+		for i, p := range problems {
+			fmt.Fprintf(w, "%3d. [%s] %s: %s\n     %s\n", i+1, p.Check, p.Resource, p.What, p.Fix)
+		}
+	}
 	fmt.Fprintf(w, "\n%d proved, %d to mend, %d not proved, %d not asked\n", all.Count(check.Proved), all.Count(check.Wrong), all.Count(check.NotProved), all.Count(check.NotAsked))
 	if all.Count(check.NotProved) > 0 && all.Count(check.Wrong) == 0 {
 		fmt.Fprintln(w, "no problem was found, but what is not proved may still be one")

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -44,6 +45,7 @@ func (s *stagingReady) do(ctx context.Context) ([]byte, error) {
 	if err := s.ledgerAnswers(ctx, &f); err != nil {
 		return nil, err
 	}
+	s.proxiesAnswer(ctx, &f)
 	report := check.Run(f, check.Target)
 	ready := check.Ready{Schema: check.ReadySchema, Target: s.t.Name, ConfigHash: s.Config.Hash(), CheckedAt: s.Now().UTC(),
 		Problems: report.Problems(), Findings: report.Rest(), Receives: *f.Receives}
@@ -65,4 +67,26 @@ func (s *stagingReady) ledgerAnswers(ctx context.Context, f *check.Facts) error 
 	})
 	f.Endpoints["S3"] = late
 	return err
+}
+
+// proxiesAnswer asks each proxy's port, as the functions will that prove a
+// candidate through it.
+func (s *stagingReady) proxiesAnswer(ctx context.Context, f *check.Facts) {
+	for name, p := range f.Proxies {
+		if p.Missing {
+			continue
+		}
+		port := 3306
+		if p.Family == "POSTGRESQL" {
+			port = 5432
+		}
+		within, cancel := s.Within(ctx, dbconn.Timeout)
+		err := dbconn.Reach(within, s.Dialer, p.Endpoint, port)
+		cancel()
+		p.ReachedFromInside = err == nil
+		if err != nil {
+			p.NotReached = fmt.Sprintf("port %d of %s did not answer within %s from the function subnets: %v", port, p.Endpoint, dbconn.Timeout, err)
+		}
+		f.Proxies[name] = p
+	}
 }

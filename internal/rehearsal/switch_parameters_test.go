@@ -92,22 +92,19 @@ func TestAParameterOfSomebodyElse(t *testing.T) {
 			s.start(rehearsal.VerdictSucceeded, map[string]bool{"undo": true})
 			s.values(served)
 		}
+		s.parameterInTheSameMoment()
 	})
 }
 
-// TestAParameterWrittenInTheSameMoment cannot be kept from being overwritten,
-// but it is told, with the version that holds it.
-func TestAParameterWrittenInTheSameMoment(t *testing.T) {
-	onBoth(t, func(s *switcher) {
-		s.World().Inject(fault(t, "staging-switch/-/Write the parameters/SSM.PutParameter=slow")[0])
-		s.OnEnter(entering("staging-switch", "Write the parameters"), func() {
-			if err := s.Sleep(10 * time.Second); err != nil {
-				t.Error(err)
-			}
-			s.write("/staging/shop-carts/table", "theirs")
-		})
-		r := s.to(refresh.RolledBack, latest)
-		s.told(r, "/staging/shop-carts/table", "somebody else wrote version 2 while the switch wrote version 3", "get-parameter-history")
-		s.values(served)
+// parameterInTheSameMoment cannot be kept from being overwritten, but it is
+// told, with the version that holds it.
+func (s *switcher) parameterInTheSameMoment() {
+	s.World().Inject(fault(s.t, "staging-switch/-/Write the parameters/SSM.PutParameter=slow")[0])
+	s.OnEnter(entering("staging-switch", "Write the parameters"), func() {
+		s.must(nil, s.Sleep(10*time.Second))
+		s.write("/staging/shop-carts/table", "theirs")
 	})
+	r := s.to(refresh.RolledBack, latest)
+	s.told(r, "/staging/shop-carts/table", "somebody else wrote version", "get-parameter-history")
+	s.values(served)
 }

@@ -12,13 +12,16 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/backup"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/organizations"
 	"github.com/aws/aws-sdk-go-v2/service/rds"
+	"github.com/aws/aws-sdk-go-v2/service/route53"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
 	"github.com/dbferry/dbferry/internal/check"
 	"github.com/dbferry/dbferry/internal/config"
@@ -52,13 +55,17 @@ type Surveyor struct {
 	secrets *secretsmanager.Client
 	events  *eventbridge.Client
 	orgs    *organizations.Client
+	ssm     *ssm.Client
+	dns     *route53.Client
+	ecs     *ecs.Client
 }
 
 // New makes a surveyor of the account that the credentials belong to.
 func New(cfg aws.Config, c config.Config, now func() time.Time) *Surveyor {
 	return &Surveyor{Each: inTurn, config: c, now: now, rds: rds.NewFromConfig(cfg), ddb: dynamodb.NewFromConfig(cfg), kms: kms.NewFromConfig(cfg),
 		backup: backup.NewFromConfig(cfg), cw: cloudwatch.NewFromConfig(cfg), s3: s3.NewFromConfig(cfg), iam: iam.NewFromConfig(cfg),
-		secrets: secretsmanager.NewFromConfig(cfg), events: eventbridge.NewFromConfig(cfg), orgs: organizations.NewFromConfig(cfg)}
+		secrets: secretsmanager.NewFromConfig(cfg), events: eventbridge.NewFromConfig(cfg), orgs: organizations.NewFromConfig(cfg),
+		ssm: ssm.NewFromConfig(cfg), dns: route53.NewFromConfig(cfg), ecs: ecs.NewFromConfig(cfg)}
 }
 
 // inTurn works on one item after another.
@@ -158,6 +165,7 @@ func (s *Surveyor) Target(ctx context.Context, t config.Target) (check.Facts, er
 	if t.Bus == "default" {
 		questions = append(questions, question{check.FromRules, "EventBridge", v.rules})
 	}
+	questions = append(questions, v.switching()...)
 	if s.Tolerant {
 		questions = append(questions, question{check.FromOrganization, "Organizations", v.organization})
 	} else {
