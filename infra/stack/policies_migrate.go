@@ -22,22 +22,22 @@ func migrateSteps(c config.Config) []step {
 	}
 	return []step{
 		{name: "plan-migration", description: "Takes the cluster's lock, asks every check, writes the plan", timeout: long, inNetwork: true, ledger: readWrite,
-			policy: slices.Concat(g.look(), g.ask(), g.secretsOf(true), []statement{g.holders(machines...)})},
-		{name: "create-green", description: "Asks for the Blue/Green deployment of the plan", ledger: readWrite, policy: append(g.look(), g.createGreen())},
+			policy: slices.Concat(g.clustersAnd(g.lookAtInstances(), g.lookAtDeployments()), g.ask(), g.secretsOf(true), []statement{g.holders(machines...)})},
+		{name: "create-green", description: "Asks for the Blue/Green deployment of the plan", ledger: readWrite, policy: g.clustersAnd(g.lookAtDeployments(), g.createGreen())},
 		{name: "settle-green", description: "Waits for every member, and reboots green's that need it", ledger: readWrite,
-			policy: append(g.look(), allow("RebootGreen", []string{"rds:RebootDBInstance"}, g.arn("rds", "db:*-green-??????")))},
+			policy: g.clustersAnd(g.lookAtInstances(), allow("RebootGreen", []string{"rds:RebootDBInstance"}, g.arn("rds", "db:*-green-??????")))},
 		{name: "verify-green", description: "Compares green with the plan and with blue", timeout: 900, inNetwork: true, ledger: readWrite,
-			policy: slices.Concat(g.look(), g.secretsOf(true), []statement{g.lag()})},
+			policy: slices.Concat(g.clustersAnd(g.lookAtInstances(), g.lag()), g.secretsOf(true))},
 		{name: "request-approval", description: "Tells people what there is to approve", ledger: readWrite, policy: []statement{g.publish()}},
 		{name: "answer-approval", description: "Takes the answer of an approver, through its URL", ledger: readWrite, policy: []statement{
 			anything("AnswerTokens", "a token does not name its execution; older Regions ask for any resource", "states:SendTaskSuccess", "states:SendTaskFailure")}},
 		{name: "set-maintenance", description: "Keeps users out, and lets them in again", timeout: 600, ledger: readWrite, policy: g.maintenance()},
 		{name: "switch-over", description: "Asks AWS to switch over, and watches it", timeout: 900, inNetwork: true, ledger: readWrite,
-			policy: slices.Concat(g.look(), g.secretsOf(true), g.switchover(), []statement{g.lag(), anything("ReadEvents", noResourceType, "rds:DescribeEvents")})},
+			policy: slices.Concat(g.clustersAnd(g.lookAtInstances(), g.lookAtDeployments(), g.lag(), anything("ReadEvents", noResourceType, "rds:DescribeEvents")), g.secretsOf(true), g.switchover())},
 		{name: "prove-switchover", description: "Proves the new production, and puts back what Blue/Green loses", timeout: 900, inNetwork: true, ledger: readWrite,
-			policy: slices.Concat(g.look(), g.lookAtProxies(), g.secretsOf(false), g.putBack())},
-		{name: "retire-blue", description: "Removes the old cluster, after a final snapshot", quarantine: true, ledger: readWrite, policy: append(g.look(), g.retireOld()...)},
-		{name: "abandon-green", description: "Removes green before anything was switched to it", ledger: readWrite, policy: append(g.look(), g.removeGreen()...)},
+			policy: slices.Concat(g.clustersAnd(), g.lookAtProxies(), g.secretsOf(false), g.putBack())},
+		{name: "retire-blue", description: "Removes the old cluster, after a final snapshot", quarantine: true, ledger: readWrite, policy: append(g.clustersAnd(g.lookAtDeployments()), g.retireOld()...)},
+		{name: "abandon-green", description: "Removes green before anything was switched to it", ledger: readWrite, policy: append(g.clustersAnd(g.lookAtDeployments()), g.removeGreen()...)},
 		{name: "close-migration", description: "Records how a migration ended, with its evidence", timeout: long, ledger: readWriteUnlock, policy: []statement{g.publish()}},
 	}
 }
@@ -50,9 +50,13 @@ type migrateGrants struct {
 
 func (g migrateGrants) deployments() string { return g.arn("rds", "deployment:*") }
 
-func (g migrateGrants) look() []statement {
-	return []statement{g.lookAtClusters(), g.lookAtInstances(),
-		allow("LookAtDeployments", []string{"rds:DescribeBlueGreenDeployments"}, g.deployments())}
+func (g migrateGrants) lookAtDeployments() statement {
+	return allow("LookAtDeployments", []string{"rds:DescribeBlueGreenDeployments"}, g.deployments())
+}
+
+// clustersAnd begin the policy of a step that looks at clusters.
+func (g migrateGrants) clustersAnd(more ...statement) []statement {
+	return append([]statement{g.lookAtClusters()}, more...)
 }
 
 func (g migrateGrants) lookAtProxies() []statement {

@@ -152,7 +152,7 @@ func TestEveryCallFails(t *testing.T) {
 		for _, s := range y.sites() {
 			for _, kind := range []awsworld.FaultKind{awsworld.FaultDeny, awsworld.FaultLost} {
 				n++
-				if !sweeping() && n%9 != 0 {
+				if !sweeping() && n%12 != 0 {
 					continue
 				}
 				what := fmt.Sprintf("%s=%s", s, kind)

@@ -108,7 +108,11 @@ func variant(t *testing.T, change func(*config.Config)) (assembly string) {
 // worldOf is a world of an assembly.
 func worldOf(t *testing.T, assembly string, sc rehearsal.MigrationScenario, script func(o *rehearsal.Operator) error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	limit := 3 * time.Minute
+	if sweeping() {
+		limit = 20 * time.Minute
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
 	if sc.Input.Cluster == "" {
 		sc.Input = upgrade

@@ -69,6 +69,7 @@ type Migrated struct {
 	Mails     []string          // subjects, in order
 	Execution states.Report
 	Next      string
+	Trouble   []string // in closing it, which never changes the verdict
 }
 
 // RunMigration rehearses one execution of production-migrate: a client writes to
@@ -379,7 +380,7 @@ func (o *Operator) migrated(cluster string, r states.Report) (*Migrated, error) 
 	m := &Migrated{Cluster: cluster, Verdict: verdictOf(r), Cause: r.Cause, Execution: r}
 	var closed migrate.Closed
 	if len(r.Output) > 0 && json.Unmarshal(r.Output, &closed) == nil {
-		m.Plan, m.Next = closed.Plan, closed.Next
+		m.Plan, m.Next, m.Trouble = closed.Plan, closed.Next, closed.Trouble
 	}
 	for _, mail := range o.Mails() {
 		m.Mails = append(m.Mails, mail.Subject)
