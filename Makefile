@@ -38,9 +38,10 @@ race: ## all tests under the race detector
 	@scripts/ready.sh test
 	$(GO) test -race -timeout 1800s ./internal/...
 
-sweep: ## disturb a refresh at every state in every way, and resume it (about ten minutes)
+sweep: ## disturb a refresh and a migration at every state in every way, and go on (about half an hour)
 	@scripts/ready.sh test
 	DBFERRY_SWEEP=1 $(GO) test -timeout 1800s -run 'TestEveryState$$' ./internal/rehearsal
+	DBFERRY_SWEEP=1 $(GO) test -timeout 3600s -run 'TestEvery|TestStoppedAnywhere' ./internal/migrate
 
 bench: ## benchmarks; waiting, limits, prices, wall time and memory at the end
 	@scripts/ready.sh rehearse
