@@ -273,8 +273,12 @@ func (b *border) dropTable(name string) {
 	client := dynamodb.NewFromConfig(b.AWS(production))
 	_, err := client.UpdateTable(b.t.Context(), &dynamodb.UpdateTableInput{TableName: &name, DeletionProtectionEnabled: aws.Bool(false)})
 	b.must(err)
-	b.must(b.Sleep(time.Minute))
-	_, err = client.DeleteTable(b.t.Context(), &dynamodb.DeleteTableInput{TableName: &name})
+	for range 60 { // as soon as DynamoDB lets it go: a backup may begin at any moment
+		b.must(b.Sleep(time.Second))
+		if _, err = client.DeleteTable(b.t.Context(), &dynamodb.DeleteTableInput{TableName: &name}); err == nil {
+			break
+		}
+	}
 	b.must(err)
 	b.must(b.Sleep(time.Minute))
 }
