@@ -93,7 +93,7 @@ func (g grants) verifyManifest() []statement {
 		// Without it S3 answers 403 for a manifest that is not there (GetObject).
 		allow("MissingManifests", []string{"s3:ListBucket"}, bucketARN(g.Inbox())),
 		allow("RecoveryPoints", []string{"backup:DescribeRecoveryPoint"}, g.recoveryPoints()...),
-		g.holders(names.Machine(stagingRestore, g.Side)),
+		g.holders(names.Machine(stagingRestore, g.Side), names.Machine(stagingSwitch, g.Side)),
 	}
 }
 
