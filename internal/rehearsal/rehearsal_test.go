@@ -83,10 +83,18 @@ func tell(t testing.TB, r *rehearsal.Result) {
 	}
 }
 
+// patience is how long a script may take in real time.
+func patience() time.Duration {
+	if os.Getenv("DBFERRY_SWEEP") != "" {
+		return 20 * time.Minute
+	}
+	return 3 * time.Minute
+}
+
 // play opens a rehearsal, lets the script act, and closes it.
 func play(t *testing.T, sc rehearsal.Scenario, script func(*rehearsal.Rehearsal, *rehearsal.Operator) error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), patience())
 	defer cancel()
 	if sc.Assembly == "" {
 		sc.Assembly = assembly
