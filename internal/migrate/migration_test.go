@@ -3,6 +3,7 @@ package migrate_test
 import (
 	"fmt"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -93,7 +94,9 @@ func TestTroubles(t *testing.T) {
 			fmt.Fprintf(&paths, "%s: %s\n  %s\n", name, r.Verdict, strings.Join(r.Migration.Execution.Path, "\n  "))
 		})
 	}
-	golden.Equal(t, "testdata/troubles.path.golden", []byte(paths.String()))
+	// How often a loop was gone round depends on modelled durations.
+	story := regexp.MustCompile(`×\d+`).ReplaceAllString(paths.String(), "×n")
+	golden.Equal(t, "testdata/troubles.path.golden", []byte(story))
 }
 
 // TestModes: plan, create, switch days later; what does not fit an open
