@@ -19,7 +19,7 @@ func (d *databases) holdTransaction(ctx context.Context, key string) (end func()
 	}
 	tx, err := db.BeginTx(ctx, nil)
 	if err == nil {
-		_, err = tx.ExecContext(ctx, "INSERT INTO "+clientSchema+".trouble VALUES (1)")
+		_, err = tx.ExecContext(ctx, "INSERT INTO "+clientSchema+".trouble (id) VALUES (1)")
 	}
 	if err != nil {
 		return nil, errors.Join(err, db.Close())

@@ -122,8 +122,8 @@ func TestMasterUserBreaksAReadOnlyReplica(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !status.Healthy() {
-			if status.ErrorNumber != 1062 || status.Applying {
+		if !status.Applying { // the error is told a moment before the thread has ended
+			if status.ErrorNumber != 1062 {
 				t.Errorf("broken replica: %+v", status)
 			}
 			return
