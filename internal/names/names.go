@@ -171,6 +171,15 @@ func RestoredAlarm(restored, alarm string) string {
 	return RestoredAlarms + cut(restored, 120) + "/" + cut(alarm, 100) + "-" + hex.EncodeToString(sum[:])[:12]
 }
 
+// RestoredAlarmsOf begins the names of the alarms on one restored resource; that
+// of a name of more than 120 bytes may be another's as well.
+func RestoredAlarmsOf(restored string) string {
+	if len(restored) <= 120 {
+		return RestoredAlarms + restored + "/"
+	}
+	return RestoredAlarms + cut(restored, 120)
+}
+
 // RestoredAlarms begins the name of every alarm on a restored resource.
 const RestoredAlarms = Prefix + "/"
 

@@ -7,6 +7,9 @@ import (
 	"slices"
 	"time"
 
+	aas "github.com/aws/aws-sdk-go-v2/service/applicationautoscaling"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
+
 	"github.com/dbferry/dbferry/internal/converge"
 	"github.com/dbferry/dbferry/internal/fault"
 	"github.com/dbferry/dbferry/internal/lambdafn"
@@ -28,14 +31,19 @@ type Retirement struct {
 	RefreshID string       `json:"refreshId"`
 	Began     time.Time    `json:"began"`
 	Gone      time.Time    `json:"gone,omitzero"`
-	Left      string       `json:"left,omitempty"` // why it was left alone
+	Left      string       `json:"left,omitempty"`   // why it was left alone
+	Scaled    bool         `json:"scaled,omitempty"` // a cluster whose readers were scaled at the refresh's wish
 }
 
 func retiredKey(kind refresh.Kind, name string) string {
 	return "retired/" + string(kind) + "/" + name + ".json"
 }
 
-type retireItems struct{ *step }
+type retireItems struct {
+	*step
+	scaling *aas.Client
+	alarms  *cloudwatch.Client
+}
 
 // NewRetireItems builds retire-items: it deletes generations that are no longer
 // kept. A resource is deleted only if the own ledger says that a refresh made
@@ -46,7 +54,7 @@ func NewRetireItems(rt lambdafn.Runtime) (lambdafn.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &retireItems{base}
+	s := &retireItems{base, aas.NewFromConfig(rt.AWS), cloudwatch.NewFromConfig(rt.AWS)}
 	return lambdafn.Typed(s.do), nil
 }
 
@@ -135,14 +143,17 @@ func (s *retireItems) retire(ctx context.Context, o old) (Retirement, error) {
 	if err != nil {
 		return rec, err
 	}
-	rec = Retirement{Kind: o.kind, Source: o.source, Name: o.name, RefreshID: o.refreshID, Began: s.Now().UTC()}
+	if !found {
+		rec = Retirement{Kind: o.kind, Source: o.source, Name: o.name, RefreshID: o.refreshID, Began: s.Now().UTC()}
+	}
+	rec.Left = ""
 	gone := false
 	if !known || made.ResourceID == "" || made.Name != o.name {
 		rec.Left = "the ledger does not know that this refresh made it"
 	} else if o.kind == refresh.Table {
-		gone, rec.Left, err = s.endTable(ctx, o, made)
+		gone, rec.Left, err = s.endTable(ctx, o, made, &rec)
 	} else {
-		gone, rec.Left, err = s.endCluster(ctx, o, made)
+		gone, rec.Left, err = s.endCluster(ctx, o, made, &rec)
 	}
 	if err != nil {
 		return rec, err

@@ -2,6 +2,7 @@ package switchover
 
 import (
 	"context"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -13,10 +14,11 @@ import (
 )
 
 // endTable deletes a table and waits until it is gone.
-func (s *retireItems) endTable(ctx context.Context, o old, made refresh.Restored) (gone bool, left string, err error) {
+func (s *retireItems) endTable(ctx context.Context, o old, made refresh.Restored, rec *Retirement) (gone bool, left string, err error) {
 	out, err := s.ddb.DescribeTable(ctx, &dynamodb.DescribeTableInput{TableName: &o.name})
 	if fault.IsNotFound(err) {
-		return true, "", nil
+		left, err = s.detach(ctx, o, rec) // somebody may have deleted the table alone
+		return err == nil && left == "", left, err
 	}
 	if err != nil {
 		return false, "", deleting(o, err)
@@ -32,6 +34,9 @@ func (s *retireItems) endTable(ctx context.Context, o old, made refresh.Restored
 	if aws.ToString(d.TableId) != made.ResourceID || !ours(tags, o.refreshID, o.source, s.t.Name) {
 		return false, stranger, nil
 	}
+	if left, err = s.detach(ctx, o, rec); err != nil || left != "" {
+		return false, left, err
+	}
 	if aws.ToBool(d.DeletionProtectionEnabled) {
 		_, err = s.ddb.UpdateTable(ctx, &dynamodb.UpdateTableInput{TableName: &o.name, DeletionProtectionEnabled: aws.Bool(false)})
 	} else {
@@ -46,53 +51,78 @@ func (s *retireItems) endTable(ctx context.Context, o old, made refresh.Restored
 // endCluster deletes a cluster's instances, then the cluster, and waits until it
 // is gone. No final snapshot: what it held came from a recovery point, and what
 // staging wrote into it since is staging's.
-func (s *retireItems) endCluster(ctx context.Context, o old, made refresh.Restored) (gone bool, left string, err error) {
+func (s *retireItems) endCluster(ctx context.Context, o old, made refresh.Restored, rec *Retirement) (gone bool, left string, err error) {
 	c, err := s.cluster(ctx, o.name)
-	if err != nil || c == nil {
-		return c == nil && err == nil, "", err
+	if err != nil {
+		return false, "", err
+	}
+	if c == nil {
+		left, err = s.detach(ctx, o, rec)
+		return err == nil && left == "", left, err
 	}
 	if aws.ToString(c.DbClusterResourceId) != made.ResourceID || !ours(refresh.RDSTags(c.TagList), o.refreshID, o.source, s.t.Name) {
 		return false, stranger, nil
 	}
-	switch {
-	case aws.ToString(c.Status) == "deleting":
+	if aws.ToString(c.Status) == "deleting" {
 		return false, "", nil
-	case aws.ToBool(c.DeletionProtection):
+	}
+	members, err := s.members(ctx, o, c)
+	if err != nil {
+		return false, "", err
+	}
+	if left = s.foreign(members, o, true); left != "" {
+		return false, left, nil
+	}
+	if left, err = s.detach(ctx, o, rec); err != nil || left != "" {
+		return false, left, err
+	}
+	if left = s.foreign(members, o, rec.Scaled); left != "" {
+		return false, left, nil
+	}
+	if aws.ToBool(c.DeletionProtection) {
 		_, err = s.rds.ModifyDBCluster(ctx, &rds.ModifyDBClusterInput{DBClusterIdentifier: &o.name, DeletionProtection: aws.Bool(false), ApplyImmediately: aws.Bool(true)})
 		return false, "", passing(o, err)
 	}
-	left, err = s.endInstances(ctx, o, c)
-	if err != nil || left != "" {
-		return false, left, err
+	for _, m := range members {
+		if aws.ToString(m.DBInstanceStatus) == "deleting" {
+			continue
+		}
+		_, err = s.rds.DeleteDBInstance(ctx, &rds.DeleteDBInstanceInput{DBInstanceIdentifier: m.DBInstanceIdentifier, SkipFinalSnapshot: aws.Bool(true)})
+		if err := passing(o, err); err != nil {
+			return false, "", err
+		}
 	}
 	_, err = s.rds.DeleteDBCluster(ctx, &rds.DeleteDBClusterInput{DBClusterIdentifier: &o.name, SkipFinalSnapshot: aws.Bool(true)})
 	return false, "", passing(o, err)
 }
 
-// endInstances deletes the cluster's instances, of which each must be dbferry's:
-// a reader that somebody added keeps the cluster alive.
-func (s *retireItems) endInstances(ctx context.Context, o old, c *rdstypes.DBCluster) (left string, err error) {
+// members are the cluster's instances.
+func (s *retireItems) members(ctx context.Context, o old, c *rdstypes.DBCluster) ([]rdstypes.DBInstance, error) {
+	var all []rdstypes.DBInstance
 	for _, m := range c.DBClusterMembers {
 		out, err := s.rds.DescribeDBInstances(ctx, &rds.DescribeDBInstancesInput{DBInstanceIdentifier: m.DBInstanceIdentifier})
 		if fault.IsNotFound(err) {
 			continue
 		}
 		if err != nil {
-			return "", deleting(o, err)
+			return nil, deleting(o, err)
 		}
-		i := out.DBInstances[0]
-		if aws.ToString(i.DBInstanceStatus) == "deleting" {
-			continue
-		}
-		if !ours(refresh.RDSTags(i.TagList), o.refreshID, o.source, s.t.Name) {
-			return "its instance " + aws.ToString(i.DBInstanceIdentifier) + " is somebody else's", nil
-		}
-		_, err = s.rds.DeleteDBInstance(ctx, &rds.DeleteDBInstanceInput{DBInstanceIdentifier: i.DBInstanceIdentifier, SkipFinalSnapshot: aws.Bool(true)})
-		if err := passing(o, err); err != nil {
-			return "", err
+		all = append(all, out.DBInstances...)
+	}
+	return all, nil
+}
+
+// foreign says which instance is not dbferry's: a reader that somebody added
+// keeps the whole cluster alive. scaled: readers that Application Auto Scaling
+// has added, which carry no tags of dbferry's, are not foreign.
+func (s *retireItems) foreign(members []rdstypes.DBInstance, o old, scaled bool) (left string) {
+	for _, m := range members {
+		id := aws.ToString(m.DBInstanceIdentifier)
+		if !ours(refresh.RDSTags(m.TagList), o.refreshID, o.source, s.t.Name) && !(scaled && strings.HasPrefix(id, scaledReader)) {
+			return "its instance " + id + " is somebody else's"
 		}
 	}
-	return "", nil
+	return ""
 }
 
 // passing lets an error pass that only says "not now".

@@ -56,7 +56,7 @@ func (s *Service) ops() []awsworld.Op {
 	targets := row("DescribeScalableTargets", s.describeTargets)
 	policies := row("DescribeScalingPolicies", s.describePolicies)
 	targets.Differs, policies.Differs = "visible at once; everything on one page", "visible at once; everything on one page"
-	return []awsworld.Op{register, put, targets, policies}
+	return append([]awsworld.Op{register, put, targets, policies}, s.endOps()...)
 }
 
 func row[In, Out any](name string, do func(*awsworld.Call, *In) (*Out, error)) awsworld.Op {
