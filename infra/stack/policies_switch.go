@@ -17,20 +17,21 @@ func switchSteps(c config.Config, t config.Target) []step {
 		return nil
 	}
 	g := switchGrants{grants{c.Place(t)}, t}
+	holders := []statement{g.holders(names.Machine(stagingRestore, t.Name), names.Machine(stagingSwitch, t.Name))}
 	return []step{
 		{name: "plan-switch", description: "Takes the locks, reads every pointer, writes down what is to move", timeout: long, ledger: readWriteUnlock,
-			policy: append(g.look(), g.holders(names.Machine(stagingRestore, t.Name), names.Machine(stagingSwitch, t.Name)))},
+			policy: slices.Concat(g.lookAtDatabases(), g.lookAtProxies(), g.readValues(), holders)},
 		{name: "probe-candidate", description: "Logs in to the candidate as the application does", timeout: long, inNetwork: true, ledger: readWrite,
-			policy: append(append(g.look(), g.pointProxies()...), g.prove()...)},
-		{name: "point-proxy", description: "Replaces the target of every serving proxy", timeout: long, ledger: readWrite, policy: append(g.look(), g.pointProxies()...)},
-		{name: "write-parameters", description: "Writes parameters and records", timeout: long, ledger: readWrite, policy: append(g.look(), g.writeValues()...)},
-		{name: "roll-services", description: "Starts new tasks and runs the hooks", timeout: 900, ledger: readWrite, policy: append(g.look(), g.roll()...)},
+			policy: slices.Concat(g.lookAtDatabases(), g.lookAtProxies(), g.pointProxies(), g.prove())},
+		{name: "point-proxy", description: "Replaces the target of every serving proxy", timeout: long, ledger: readWrite, policy: slices.Concat(g.lookAtProxies(), g.pointProxies())},
+		{name: "write-parameters", description: "Writes parameters and records", timeout: long, ledger: readWrite, policy: slices.Concat(g.readValues(), g.writeValues())},
+		{name: "roll-services", description: "Starts new tasks and runs the hooks", timeout: 900, ledger: readWrite, policy: slices.Concat(g.lookAtServices(), g.roll())},
 		{name: "verify-serving", description: "Proves that every pointer leads where it shall", timeout: long, inNetwork: true, ledger: readWrite,
-			policy: append(g.look(), g.prove()...)},
+			policy: slices.Concat(g.lookAtDatabases(), g.lookAtPointers(), g.prove())},
 		{name: "roll-back", description: "Puts every pointer back and proves it", timeout: 900, inNetwork: true, ledger: readWrite,
-			policy: slices.Concat(g.look(), g.pointProxies(), g.writeValues(), g.roll(), g.prove())},
+			policy: slices.Concat(g.lookAtDatabases(), g.lookAtPointers(), g.pointProxies(), g.writeValues(), g.roll(), g.prove())},
 		{name: "retire-items", description: "Deletes generations that are no longer kept", timeout: long, ledger: readWriteUnlock,
-			policy: slices.Concat(g.look(), g.retire(), []statement{g.holders(names.Machine(stagingRestore, t.Name), names.Machine(stagingSwitch, t.Name))})},
+			policy: slices.Concat(g.lookAtDatabases(), g.lookAtProxies(), g.readValues(), g.retire(), holders)},
 	}
 }
 
@@ -40,18 +41,18 @@ type switchGrants struct {
 	t config.Target
 }
 
-// look is reading every live pointer and what pointers may lead to.
-func (g switchGrants) look() []statement {
-	return append([]statement{
+// lookAtDatabases is reading what pointers may lead to.
+func (g switchGrants) lookAtDatabases() []statement {
+	return []statement{
 		g.lookAtClusters(), g.lookAtInstances(),
 		allow("LookAtTables", []string{"dynamodb:DescribeTable", "dynamodb:ListTagsOfResource"}, g.tables()),
-	}, g.lookAtPointers()...)
+	}
 }
 
 // checkPointers is what the preflight asks of them.
 func (g switchGrants) checkPointers() []statement {
 	out := g.lookAtPointers()
-	if slices.ContainsFunc(g.t.Switch.Clusters, func(c config.ClusterPointer) bool { return len(c.Proxies) > 0 }) {
+	if g.proxied() {
 		out = append(out, allow("LookAtTargetGroups", []string{"rds:DescribeDBProxyTargetGroups"}, g.arn("rds", "db-proxy:*"), g.arn("rds", "target-group:*")))
 	}
 	return out
@@ -59,27 +60,43 @@ func (g switchGrants) checkPointers() []statement {
 
 // lookAtPointers is reading what a switch moves, for the preflight as well.
 func (g switchGrants) lookAtPointers() []statement {
-	var out []statement
-	s := g.t.Switch
-	if slices.ContainsFunc(s.Clusters, func(c config.ClusterPointer) bool { return len(c.Proxies) > 0 }) {
-		out = append(out, allow("LookAtProxies", []string{"rds:DescribeDBProxies", "rds:DescribeDBProxyTargets"}, g.arn("rds", "db-proxy:*"), g.arn("rds", "target-group:*")))
+	return slices.Concat(g.lookAtProxies(), g.readValues(), g.lookAtServices())
+}
+
+func (g switchGrants) lookAtProxies() []statement {
+	if !g.proxied() {
+		return nil
 	}
+	return []statement{allow("LookAtProxies", []string{"rds:DescribeDBProxies", "rds:DescribeDBProxyTargets"}, g.arn("rds", "db-proxy:*"), g.arn("rds", "target-group:*"))}
+}
+
+// proxied says whether a cluster is reached through an RDS proxy.
+func (g switchGrants) proxied() bool {
+	return slices.ContainsFunc(g.t.Switch.Clusters, func(c config.ClusterPointer) bool { return len(c.Proxies) > 0 })
+}
+
+func (g switchGrants) readValues() []statement {
+	var out []statement
 	if p := g.parameters(); len(p) > 0 {
 		out = append(out, allow("ReadParameters", []string{"ssm:GetParameter"}, p...))
 	}
 	if z := g.zones(); len(z) > 0 {
 		out = append(out, allow("ReadRecords", []string{"route53:ListResourceRecordSets"}, z...))
 	}
-	if v := g.services(); len(v) > 0 {
-		out = append(out, allow("LookAtServices", []string{"ecs:DescribeServices"}, v...))
-	}
 	return out
+}
+
+func (g switchGrants) lookAtServices() []statement {
+	if v := g.services(); len(v) > 0 {
+		return []statement{allow("LookAtServices", []string{"ecs:DescribeServices"}, v...)}
+	}
+	return nil
 }
 
 // pointProxies is limited to dbferry's clusters where AWS names the cluster;
 // proxies are the user's, and their ARNs do not hold their names.
 func (g switchGrants) pointProxies() []statement {
-	if !slices.ContainsFunc(g.t.Switch.Clusters, func(c config.ClusterPointer) bool { return len(c.Proxies) > 0 }) {
+	if !g.proxied() {
 		return nil
 	}
 	return []statement{allow("PointProxies", []string{"rds:RegisterDBProxyTargets", "rds:DeregisterDBProxyTargets"},
