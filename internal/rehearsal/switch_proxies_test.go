@@ -11,6 +11,7 @@ import (
 
 	simulatedrds "github.com/dbferry/dbferry/internal/awsworld/rds"
 	"github.com/dbferry/dbferry/internal/awsworld/secretsmanager"
+	"github.com/dbferry/dbferry/internal/ground"
 	"github.com/dbferry/dbferry/internal/names"
 	"github.com/dbferry/dbferry/internal/rehearsal"
 )
@@ -122,5 +123,26 @@ func TestAWriterThatSettles(t *testing.T) {
 		if refused == 0 {
 			t.Error("RDS took a writer that was rebooting")
 		}
+	})
+}
+
+// TestFailedProbeOfABrokenApplication: what serves cannot be logged in to either,
+// as when its secret is wrong. Nothing that serves was touched, so the end is
+// Failed, not a call for an operator.
+func TestFailedProbeOfABrokenApplication(t *testing.T) {
+	play(t, recorded(t, ground.LanePair), func(_ *rehearsal.Rehearsal, o *rehearsal.Operator) error {
+		s := &switcher{o, t, latest}
+		held, _ := o.SecretValues().Value("222222222222", "staging/shop/app")
+		put := func(value string) {
+			_, err := o.SecretValues().PutSecret("222222222222", secretsmanager.SecretSpec{Name: "staging/shop/app", Value: value})
+			s.must(nil, err)
+		}
+		put(`{"username":"shop_app","password":"Not-the-password-1"}`)
+		s.to(rehearsal.VerdictFailed, latest)
+		s.uses(served)
+		put(held)
+		s.to(rehearsal.VerdictSucceeded, latest)
+		s.uses(latest)
+		return o.Settle()
 	})
 }

@@ -43,8 +43,8 @@ func (s *rollBack) do(ctx context.Context, p *Plan, ver ledger.Version) (bool, e
 		return false, err
 	}
 	for _, it := range p.Items {
-		if it.Serving == "" {
-			continue // nothing of ours served before
+		if it.Serving == "" || p.Phase == Planned {
+			continue // nothing of ours served before, or nothing that serves was touched: how it answers is not this switch's doing
 		}
 		if done, err := s.answers(ctx, p, it, it.Serving); err != nil || !done {
 			return false, err
