@@ -52,7 +52,7 @@ fuzz: ## fuzz each parser of outside input for a while (FUZZTIME=20s, FUZZ=name)
 	@scripts/fuzz.sh
 
 golden: ## write the golden files of packages that have some
-	$(GO) test ./infra/stack ./internal/report ./internal/keypolicy ./internal/check ./internal/rehearsal ./internal/ground ./internal/template -update
+	$(GO) test ./infra/stack ./internal/report ./internal/keypolicy ./internal/check ./internal/migrate ./internal/rehearsal ./internal/ground ./internal/template -update
 
 synth: ## synthesise the templates with the real functions, into cdk.out
 	npx cdk synth --quiet

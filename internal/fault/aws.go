@@ -76,7 +76,7 @@ func isUnavailable(err error) bool {
 // with ResourceNotFoundException, RDS 404 with codes of its own.
 func IsNotFound(err error) bool {
 	c := code(err)
-	return c == "ResourceNotFoundException" || c == "NoSuchKey" || c == "NotFound" || c == "DBInstanceNotFound" ||
+	return c == "ResourceNotFoundException" || c == "NoSuchKey" || c == "NotFound" || c == "DBInstanceNotFound" || c == "DBParameterGroupNotFound" ||
 		c == "NoSuchEntity" || strings.HasSuffix(c, "NotFoundFault") || c == "ExecutionDoesNotExist" || c == "TableNotFoundException"
 }
 

@@ -83,11 +83,19 @@ func problems(all []Checked) string {
 	return fmt.Sprintf("%d problem(s):\n%s", len(lines), strings.Join(lines, "\n"))
 }
 
-// checks are all of them, in the order in which they are told.
+// checkGroups are all checks, in the order in which they are told.
+var checkGroups = []struct {
+	title  string
+	checks []check
+}{
+	{"Cluster", clusterChecks}, {"Version and groups", versionChecks}, {"Replication", replicationChecks}, {"Room", roomChecks},
+	{"RDS Proxy", proxyChecks}, {"What is carried over", carryChecks}, {"Databases", databaseChecks},
+}
+
 func checks() []check {
 	var out []check
-	for _, group := range [][]check{clusterChecks, versionChecks, replicationChecks, roomChecks, proxyChecks, carryChecks, databaseChecks} {
-		out = append(out, group...)
+	for _, g := range checkGroups {
+		out = append(out, g.checks...)
 	}
 	return out
 }

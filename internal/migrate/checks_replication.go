@@ -56,7 +56,7 @@ var replicationChecks = []check{
 		Ask: func(f *facts) finding {
 			switch r := f.sql.retention; {
 			case f.sql.masterTrouble != "":
-				return notRead(f)
+				return notRead()
 			case r == nil:
 				return problem("`CALL mysql.rds_set_configuration('binlog retention hours', 24)` on the writer", "binlog retention hours is NULL: logs may be purged before green has them")
 			default:
@@ -67,7 +67,7 @@ var replicationChecks = []check{
 		Ask: func(f *facts) finding {
 			switch {
 			case f.sql.masterTrouble != "":
-				return notRead(f)
+				return notRead()
 			case f.sql.following:
 				return problem("`CALL mysql.rds_stop_replication`; a switchover is refused otherwise", "it is an external replica that replicates")
 			}
@@ -77,7 +77,7 @@ var replicationChecks = []check{
 		Ask: func(f *facts) finding {
 			switch {
 			case f.sql.masterTrouble != "":
-				return notRead(f)
+				return notRead()
 			case strings.EqualFold(f.sql.scheduler, "on") || f.sql.scheduler == "1":
 				return problem("set event_scheduler to OFF for the time of the migration", "the event scheduler is on: events would write on green and break replication")
 			}
@@ -87,7 +87,7 @@ var replicationChecks = []check{
 		Ask: func(f *facts) finding {
 			switch {
 			case f.sql.masterTrouble != "":
-				return notRead(f)
+				return notRead()
 			case f.sql.tmpSchema:
 				return problem("rename it: `RENAME TABLE tmp.… TO …`", "there is a schema named tmp, which AWS does not copy")
 			}
@@ -97,7 +97,7 @@ var replicationChecks = []check{
 		Ask: func(f *facts) finding {
 			switch {
 			case f.sql.masterTrouble != "":
-				return notRead(f)
+				return notRead()
 			case f.sql.prepared > 0:
 				return problem("commit or roll them back: `XA RECOVER`, or pg_prepared_xacts", "%d prepared transaction(s) are open", f.sql.prepared)
 			}
@@ -107,7 +107,7 @@ var replicationChecks = []check{
 		Ask: func(f *facts) finding {
 			switch {
 			case f.sql.masterTrouble != "":
-				return notRead(f)
+				return notRead()
 			case f.sql.oldest > f.limits.Transaction():
 				return problem("end it; building green waits for it (RDS-EVENT-0426), and a switchover is refused", "a transaction is open for %d s, the limit is %d s", f.sql.oldest, f.limits.Transaction())
 			}
@@ -117,7 +117,7 @@ var replicationChecks = []check{
 		Ask: func(f *facts) finding {
 			switch {
 			case f.sql.masterTrouble != "":
-				return notRead(f)
+				return notRead()
 			case len(f.sql.extensions) > 0:
 				return problem("drop or disable them for the time of the migration", "extension(s) %s", strings.Join(f.sql.extensions, ", "))
 			}
@@ -127,7 +127,7 @@ var replicationChecks = []check{
 		Ask: func(f *facts) finding {
 			switch {
 			case f.sql.masterTrouble != "":
-				return notRead(f)
+				return notRead()
 			case f.sql.largeObject:
 				return warning("do not change large objects while the deployment exists", "there are large objects; changes to them are not replicated")
 			}
@@ -135,7 +135,8 @@ var replicationChecks = []check{
 		}},
 }
 
-// notRead is the finding of a check whose facts could not be had.
-func notRead(f *facts) finding {
-	return problem("correct production.migrate.clusters[].masterSecret, or let dbferry's functions in", "not known, because the master user could not look: %s", f.sql.masterTrouble)
+// notRead is the finding of a check whose facts could not be had; why is told
+// once, by master-login.
+func notRead() finding {
+	return problem("see [master-login]", "not known, because the master user could not look")
 }

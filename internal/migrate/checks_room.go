@@ -109,7 +109,7 @@ var databaseChecks = []check{
 	{Name: "master-login", Proves: "the master secret logs in and may look", NotPromised: "that the password does not change", Source: "§1.9",
 		Ask: func(f *facts) finding {
 			if f.sql.masterTrouble != "" {
-				return notRead(f)
+				return problem("correct production.migrate.clusters[].masterSecret, or let dbferry's functions in", "the master user could not look: %s", f.sql.masterTrouble)
 			}
 			return proved("logged in")
 		}},
@@ -141,7 +141,7 @@ var databaseChecks = []check{
 		Ask: func(f *facts) finding {
 			switch {
 			case f.sql.masterTrouble != "":
-				return notRead(f)
+				return notRead()
 			case len(f.sql.missing) > 0:
 				return problem("correct production.migrate.clusters[].checksums", "no such table: %s", strings.Join(f.sql.missing, ", "))
 			case len(f.set.Checksums) == 0:
@@ -153,7 +153,7 @@ var databaseChecks = []check{
 		Ask: func(f *facts) finding {
 			switch none := f.sql.withoutKey; {
 			case f.sql.masterTrouble != "":
-				return notRead(f)
+				return notRead()
 			case len(none) == 0:
 				return proved("all tables")
 			case f.engine() == dbconn.AuroraPostgres:
@@ -166,7 +166,7 @@ var databaseChecks = []check{
 		Ask: func(f *facts) finding {
 			switch {
 			case f.sql.masterTrouble != "":
-				return notRead(f)
+				return notRead()
 			case len(f.sql.notInnoDB) > 0:
 				return problem("`ALTER TABLE … ENGINE=InnoDB`", "not InnoDB: %s", few(f.sql.notInnoDB))
 			}

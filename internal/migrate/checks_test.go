@@ -1,0 +1,205 @@
+package migrate_test
+
+import (
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	sdkrds "github.com/aws/aws-sdk-go-v2/service/rds"
+
+	"github.com/dbferry/dbferry/internal/awsworld/rds"
+	"github.com/dbferry/dbferry/internal/awsworld/secretsmanager"
+	"github.com/dbferry/dbferry/internal/dbconn"
+	"github.com/dbferry/dbferry/internal/golden"
+	"github.com/dbferry/dbferry/internal/ground"
+	"github.com/dbferry/dbferry/internal/migrate"
+	"github.com/dbferry/dbferry/internal/rehearsal"
+	"github.com/dbferry/dbferry/internal/simnet"
+)
+
+func TestTable(t *testing.T) {
+	got := migrate.Table()
+	golden.Equal(t, "../../docs/migrate-checks.md", got)
+	for _, name := range migrate.Names() {
+		if strings.Count(string(got), "`"+name+"` |") != 1 {
+			t.Errorf("docs/migrate-checks.md has not one row for %s", name)
+		}
+	}
+}
+
+// blue is the cluster that shall be migrated, as its owner sees it.
+type blue struct {
+	*rehearsal.Operator
+	t       *testing.T
+	account string
+}
+
+func (b *blue) must(err error) {
+	b.t.Helper()
+	if err != nil {
+		b.t.Error(err)
+	}
+}
+
+func (b *blue) api() *sdkrds.Client { return sdkrds.NewFromConfig(b.AWS(b.account)) }
+
+func (b *blue) secret() string {
+	set, err := b.Config().Production.Migrate.Cluster(cluster)
+	b.must(err)
+	return set.MasterSecret
+}
+
+func (b *blue) setSecret(name, value string) {
+	_, err := b.SecretValues().PutSecret(b.account, secretsmanager.SecretSpec{Name: name, Value: value})
+	b.must(err)
+}
+
+// session logs in as the master user.
+func (b *blue) session() (db *sql.DB) {
+	b.t.Helper()
+	raw, _ := b.SecretValues().Value(b.account, b.secret())
+	var v struct{ Username, Password string }
+	b.must(json.Unmarshal([]byte(raw), &v))
+	host, _, _ := b.RDS().ClusterEndpoints(b.account, cluster)
+	n := b.Config().Production.Migrate.Network
+	db, err := dbconn.Open(b.t.Context(), simnet.Dialer{RDS: b.RDS(), From: rds.NetworkPlace{Account: b.account, VPC: n.VPC, Subnets: n.FunctionSubnets, SecurityGroups: n.DatabaseSecurityGroups}},
+		dbconn.Login{Engine: dbconn.AuroraMySQL, Host: host, Port: 3306, User: v.Username, Password: v.Password})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return db
+}
+
+func (b *blue) sql(statements ...string) {
+	b.t.Helper()
+	db := b.session()
+	defer db.Close()
+	for _, s := range statements {
+		if _, err := db.ExecContext(b.t.Context(), s); err != nil {
+			b.t.Errorf("%s: %v", s, err)
+		}
+	}
+}
+
+func (b *blue) modify(in sdkrds.ModifyDBClusterInput) {
+	b.t.Helper()
+	in.DBClusterIdentifier, in.ApplyImmediately = aws.String(cluster), aws.Bool(true)
+	_, err := b.api().ModifyDBCluster(b.t.Context(), &in)
+	b.must(err)
+	b.must(b.Sleep(15 * time.Minute))
+}
+
+func (b *blue) parameter(name, value string) {
+	b.must(b.RDS().SetParameter(b.account, ground.MigrationGroup, name, value))
+}
+
+// ill is a ground on which a check has something to say.
+type ill struct {
+	check   string
+	with    []string // that cannot but say something as well
+	warns   bool     // in the plan; otherwise the migration is refused
+	in      migrate.Input
+	disturb func(b *blue)
+	mend    func(b *blue)
+}
+
+func wish(change func(*migrate.Input)) migrate.Input {
+	in := upgrade
+	change(&in)
+	return in
+}
+
+func ills() []ill {
+	return []ill{
+		{check: "version-reachable", in: wish(func(in *migrate.Input) { in.TargetEngineVersion = "8.0.mysql_aurora.9.99.9" })},
+		{check: "something-changes", warns: true, in: migrate.Input{Cluster: cluster}},
+		{check: "cluster-parameter-group", in: wish(func(in *migrate.Input) { in.ClusterParameterGroup = "nobodys" })},
+		{check: "instance-parameter-group", in: wish(func(in *migrate.Input) { in.InstanceParameterGroup = "nobodys" })},
+		{check: "deletion-protection", warns: true, disturb: func(b *blue) { b.modify(sdkrds.ModifyDBClusterInput{DeletionProtection: aws.Bool(false)}) },
+			mend: func(b *blue) { b.modify(sdkrds.ModifyDBClusterInput{DeletionProtection: aws.Bool(true)}) }},
+		{check: "binlog-on", with: []string{"writer-in-sync"}, disturb: func(b *blue) { b.parameter("binlog_format", "OFF") }, mend: func(b *blue) { b.parameter("binlog_format", "ROW") }},
+		{check: "binlog-retention", disturb: func(b *blue) { b.sql("CALL mysql.rds_set_configuration('binlog retention hours', NULL)") },
+			mend: func(b *blue) { b.sql("CALL mysql.rds_set_configuration('binlog retention hours', 168)") }},
+		{check: "no-tmp-schema", disturb: func(b *blue) { b.sql("CREATE DATABASE tmp") }, mend: func(b *blue) { b.sql("DROP DATABASE tmp") }},
+		{check: "primary-keys", warns: true, disturb: func(b *blue) { b.sql("CREATE DATABASE checked", "CREATE TABLE checked.one (id INT)") }, mend: func(b *blue) { b.sql("DROP DATABASE checked") }},
+		{check: "innodb-only", disturb: func(b *blue) {
+			b.sql("CREATE DATABASE checked", "CREATE TABLE checked.one (id INT PRIMARY KEY) ENGINE=MyISAM")
+		},
+			mend: func(b *blue) { b.sql("DROP DATABASE checked") }},
+		{check: "cluster-quota", disturb: func(b *blue) { b.RDS().SetQuota(b.account, "DBClusters", 1) }, mend: func(b *blue) { b.RDS().SetQuota(b.account, "DBClusters", 40) }},
+		{check: "instance-quota", disturb: func(b *blue) { b.RDS().SetQuota(b.account, "DBInstances", 2) }, mend: func(b *blue) { b.RDS().SetQuota(b.account, "DBInstances", 40) }},
+		{check: "old-names-free", disturb: func(b *blue) {
+			out, err := b.api().DescribeDBClusters(b.t.Context(), &sdkrds.DescribeDBClustersInput{DBClusterIdentifier: aws.String(cluster)})
+			b.must(err)
+			b.must(b.RDS().PutCluster(b.account, rds.ClusterSpec{ID: "left", Engine: rds.AuroraMySQL, MasterUser: "admin", MasterPassword: "Left-behind-1", SubnetGroup: *out.DBClusters[0].DBSubnetGroup, OwnedKey: true}))
+			b.must(b.RDS().PutInstance(b.account, rds.InstanceSpec{ID: cluster + "-1-old1", Cluster: "left", Class: "db.r6g.large"}))
+		}, mend: func(b *blue) {
+			_, err := b.api().DeleteDBInstance(b.t.Context(), &sdkrds.DeleteDBInstanceInput{DBInstanceIdentifier: aws.String(cluster + "-1-old1"), SkipFinalSnapshot: aws.Bool(true)})
+			b.must(err)
+			b.must(b.Sleep(30 * time.Minute))
+		}},
+		{check: "master-login", with: []string{"binlog-retention", "not-fed-from-outside", "event-scheduler-off", "no-tmp-schema", "no-prepared-transactions", "no-long-transaction", "checksum-tables",
+			"primary-keys", "innodb-only"}, disturb: func(b *blue) { b.setSecret(b.secret(), `{"username":"admin","password":"Another-one-1"}`) }},
+	}
+}
+
+// TestChecks: on a ground that passes, one thing is disturbed at a time. The plan
+// names the check and no other that passed before, and passes again when it is
+// mended.
+func TestChecks(t *testing.T) {
+	world(t, rehearsal.MigrationScenario{Proxy: true}, func(o *rehearsal.Operator) error {
+		b := &blue{o, t, o.Config().Production.Account}
+		held, _ := o.SecretValues().Value(b.account, b.secret())
+		said := func(in migrate.Input) (verdict, cause string, warned []string) {
+			in.Mode = migrate.ModePlan
+			m, err := o.Migrate(in)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if m.Verdict == rehearsal.VerdictSucceeded {
+				for _, w := range m.Record.Plan.Warnings {
+					name, _, _ := strings.Cut(strings.TrimPrefix(w, "["), "]")
+					warned = append(warned, name)
+				}
+			}
+			return m.Verdict, m.Cause, warned
+		}
+		verdict, cause, usual := said(upgrade)
+		if verdict != rehearsal.VerdictSucceeded {
+			t.Fatalf("undisturbed: %s: %s", verdict, cause)
+		}
+		for _, x := range ills() {
+			in := x.in
+			if in.Cluster == "" {
+				in = upgrade
+			}
+			if x.check == "master-login" {
+				x.mend = func(b *blue) { b.setSecret(b.secret(), held) }
+			}
+			if x.disturb != nil {
+				x.disturb(b)
+			}
+			verdict, cause, warned := said(in)
+			named := fmt.Sprintf("[%s]", x.check)
+			switch more := slices.DeleteFunc(slices.Clone(warned), func(c string) bool { return slices.Contains(usual, c) }); {
+			case x.warns && (verdict != rehearsal.VerdictSucceeded || !slices.Equal(more, []string{x.check})):
+				t.Errorf("%s: %s, warned of %v: %s", x.check, verdict, more, cause)
+			case !x.warns && (verdict != rehearsal.VerdictRefused || !strings.Contains(cause, named) || !strings.Contains(cause, fmt.Sprintf("%d problem(s)", 1+len(x.with))) || !strings.Contains(cause, "Fix: ")):
+				t.Errorf("%s: %s: %s", x.check, verdict, cause)
+			}
+			t.Logf("%s: %s", x.check, verdict)
+			if x.mend != nil {
+				x.mend(b)
+			}
+			if verdict, cause, warned := said(upgrade); verdict != rehearsal.VerdictSucceeded || !slices.Equal(warned, usual) {
+				t.Errorf("%s, mended: %s, warned of %v: %s", x.check, verdict, warned, cause)
+			}
+		}
+		return nil
+	})
+}
