@@ -143,8 +143,61 @@ func ills() []ill {
 			b.must(err)
 			b.must(b.Sleep(30 * time.Minute))
 		}},
+		{check: "iam-authentication", warns: true, disturb: func(b *blue) { b.modify(sdkrds.ModifyDBClusterInput{EnableIAMDatabaseAuthentication: aws.Bool(true)}) },
+			mend: func(b *blue) { b.modify(sdkrds.ModifyDBClusterInput{EnableIAMDatabaseAuthentication: aws.Bool(false)}) }},
+		{check: "checksum-tables", with: []string{"smoke-queries"}, disturb: func(b *blue) { b.sql("RENAME TABLE shop.orders TO shop.renamed") },
+			mend: func(b *blue) { b.sql("RENAME TABLE shop.renamed TO shop.orders") }},
+		{check: "cluster-available", with: []string{"proxy-healthy"}, disturb: func(b *blue) {
+			_, err := b.api().RebootDBInstance(b.t.Context(), &sdkrds.RebootDBInstanceInput{DBInstanceIdentifier: aws.String(cluster + "-2")})
+			b.must(err)
+		}, mend: func(b *blue) { b.must(b.Sleep(15 * time.Minute)) }},
+		{check: "no-other-deployment", with: []string{"no-cross-region-replica"}, disturb: func(b *blue) {
+			_, err := b.api().CreateBlueGreenDeployment(b.t.Context(), &sdkrds.CreateBlueGreenDeploymentInput{BlueGreenDeploymentName: aws.String("somebody-elses"),
+				Source: aws.String(b.Config().ProductionPlace().Cluster(cluster))})
+			b.must(err)
+			b.must(b.Sleep(6 * time.Hour))
+		}, mend: func(b *blue) {
+			out, err := b.api().DescribeBlueGreenDeployments(b.t.Context(), &sdkrds.DescribeBlueGreenDeploymentsInput{})
+			if err != nil || len(out.BlueGreenDeployments) != 1 {
+				b.t.Errorf("deployments: %v", err)
+				return
+			}
+			green := out.BlueGreenDeployments[0].Target
+			_, err = b.api().ModifyDBCluster(b.t.Context(), &sdkrds.ModifyDBClusterInput{DBClusterIdentifier: aws.String((*green)[strings.LastIndex(*green, ":")+1:]), DeletionProtection: aws.Bool(false)})
+			b.must(err)
+			b.must(b.Sleep(15 * time.Minute))
+			_, err = b.api().DeleteBlueGreenDeployment(b.t.Context(), &sdkrds.DeleteBlueGreenDeploymentInput{BlueGreenDeploymentIdentifier: out.BlueGreenDeployments[0].BlueGreenDeploymentIdentifier, DeleteTarget: aws.Bool(true)})
+			b.must(err)
+			b.must(b.Sleep(2 * time.Hour))
+		}},
+		{check: "application-login", with: []string{"proxy-healthy"}, disturb: func(b *blue) {
+			b.setSecret("production/shop/app", `{"username":"shop_app","password":"Another-one-1"}`)
+		}},
 		{check: "master-login", with: []string{"binlog-retention", "not-fed-from-outside", "event-scheduler-off", "no-tmp-schema", "no-prepared-transactions", "no-long-transaction", "checksum-tables",
 			"primary-keys", "innodb-only"}, disturb: func(b *blue) { b.setSecret(b.secret(), `{"username":"admin","password":"Another-one-1"}`) }},
+	}
+}
+
+// neverIll are checks of which no world here has a fault: information that no
+// ground makes wrong, PostgreSQL's, and what these worlds cannot be brought to.
+var neverIll = []string{
+	"tags", "iam-roles", "auto-scaling", "proxy-lane",
+	"logical-replication-on", "synchronous-commit", "hostile-extensions", "no-large-objects",
+	"cluster-supported", "no-managed-password", "not-a-replica", "no-activity-stream", "new-family-named", "custom-parameter-group", "event-scheduler-off", "no-prepared-transactions",
+	"no-long-transaction", "names-fit", "backtrack", "login-not-admin",
+}
+
+// TestEveryCheckIsDisturbed: a new check needs a ground on which it fails, or a
+// place among those that have none.
+func TestEveryCheckIsDisturbed(t *testing.T) {
+	seen := slices.Clone(neverIll)
+	for _, x := range ills() {
+		seen = append(append(seen, x.check), x.with...)
+	}
+	slices.Sort(seen)
+	want := slices.Sorted(slices.Values(migrate.Names()))
+	if got := slices.Compact(seen); !slices.Equal(got, want) {
+		t.Errorf("disturbed or excused: %v\nchecks: %v", got, want)
 	}
 }
 
@@ -155,6 +208,7 @@ func TestChecks(t *testing.T) {
 	world(t, rehearsal.MigrationScenario{Proxy: true}, func(o *rehearsal.Operator) error {
 		b := &blue{o, t, o.Config().Production.Account}
 		held, _ := o.SecretValues().Value(b.account, b.secret())
+		heldLogin, _ := o.SecretValues().Value(b.account, "production/shop/app")
 		said := func(in migrate.Input) (verdict, cause string, warned []string) {
 			in.Mode = migrate.ModePlan
 			m, err := o.Migrate(in)
@@ -178,8 +232,14 @@ func TestChecks(t *testing.T) {
 			if in.Cluster == "" {
 				in = upgrade
 			}
-			if x.check == "master-login" {
+			switch x.check {
+			case "master-login":
 				x.mend = func(b *blue) { b.setSecret(b.secret(), held) }
+			case "application-login":
+				x.mend = func(b *blue) {
+					b.setSecret("production/shop/app", heldLogin)
+					b.must(b.Sleep(30 * time.Minute)) // for the proxy
+				}
 			}
 			if x.disturb != nil {
 				x.disturb(b)
