@@ -78,7 +78,7 @@ var replicationChecks = []check{
 			switch {
 			case f.sql.masterTrouble != "":
 				return notRead()
-			case strings.EqualFold(f.sql.scheduler, "on") || f.sql.scheduler == "1":
+			case on(f.sql.scheduler) || on(f.parameters["event_scheduler"]): // the group is green's as well, and its servers start with it
 				return problem("set event_scheduler to OFF for the time of the migration", "the event scheduler is on: events would write on green and break replication")
 			}
 			return proved("%s", strings.ToUpper(f.sql.scheduler))
@@ -134,6 +134,9 @@ var replicationChecks = []check{
 			return proved("none")
 		}},
 }
+
+// on says whether a switch of MySQL is on.
+func on(value string) bool { return strings.EqualFold(value, "on") || value == "1" }
 
 // notRead is the finding of a check whose facts could not be had; why is told
 // once, by master-login.

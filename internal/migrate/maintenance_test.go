@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 
@@ -82,12 +83,13 @@ func TestMaintenance(t *testing.T) {
 		ran     string
 		desired int32
 	}{
-		"all is well":     {nil, "", rehearsal.VerdictSucceeded, "", "page on, jobs on, jobs off, page off", 3},
-		"on fails":        {map[string]int{"jobs/on": 9}, "", refresh.RolledBack, "turn maintenance on (PauseJobs)", "page on, jobs on failed, jobs off, page off", 3},
-		"off fails":       {map[string]int{"page/off": 9}, "", refresh.NeedsOperator, "maintenance could not be turned off", "page on, jobs on, jobs off, page off failed", 3},
-		"AWS rolls back":  {nil, "switchover-timeout", refresh.RolledBack, "did not finish within its timeout", "page on, jobs on, jobs off, page off", 3},
-		"nobody approves": {nil, "expired", refresh.RolledBack, "nobody has answered", "", 3},
-		"on and off fail": {map[string]int{"page": 99}, "", refresh.NeedsOperator, "maintenance could not be turned off", "page on failed, page off failed", 3},
+		"all is well":         {nil, "", rehearsal.VerdictSucceeded, "", "page on, jobs on, jobs off, page off", 3},
+		"on fails":            {map[string]int{"jobs/on": 9}, "", refresh.RolledBack, "turn maintenance on (PauseJobs)", "page on, jobs on failed, jobs off, page off", 3},
+		"off fails":           {map[string]int{"page/off": 9}, "", refresh.NeedsOperator, "maintenance could not be turned off", "page on, jobs on, jobs off, page off failed", 3},
+		"the first off fails": {map[string]int{"jobs/off": 9}, "", refresh.NeedsOperator, "maintenance could not be turned off", "page on, jobs on, jobs off failed, page off", 3},
+		"AWS rolls back":      {nil, "switchover-timeout", refresh.RolledBack, "did not finish within its timeout", "page on, jobs on, jobs off, page off", 3},
+		"nobody approves":     {nil, "expired", refresh.RolledBack, "nobody has answered", "", 3},
+		"on and off fail":     {map[string]int{"page": 99}, "", refresh.NeedsOperator, "maintenance could not be turned off", "page on failed, page off failed", 3},
 	} {
 		t.Run(name, func(t *testing.T) {
 			sc := rehearsal.MigrationScenario{Proxy: true, HookFails: x.fails}
@@ -114,6 +116,32 @@ func TestMaintenance(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestMaintenanceIsMended: a hook that could not be turned off keeps no other from
+// it, and when it is mended the same input turns it off, days later as well.
+func TestMaintenanceIsMended(t *testing.T) {
+	worldOf(t, withHooks(t), rehearsal.MigrationScenario{Proxy: true, HookFails: map[string]int{"jobs/off": 1}}, func(o *rehearsal.Operator) error {
+		m, err := o.Migrate(upgrade)
+		if err != nil {
+			return err
+		}
+		if m.Verdict != refresh.NeedsOperator || ran(o, 0) != "page on, jobs on, jobs off failed, page off" || desired(t, o) != 3 {
+			t.Errorf("%s: %s; ran %s", m.Verdict, m.Cause, ran(o, 0))
+		}
+		if err := o.Sleep(48 * time.Hour); err != nil {
+			return err
+		}
+		n := len(o.HookRuns())
+		if m, err = o.Migrate(upgrade); err != nil {
+			return err
+		}
+		ends(t, m, rehearsal.VerdictSucceeded, migrate.Retired)
+		if got := ran(o, n); got != "jobs off" {
+			t.Errorf("ran %s", got)
+		}
+		return nil
+	})
 }
 
 // TestStoppedInMaintenance: users may be kept out, so a person is told; the next

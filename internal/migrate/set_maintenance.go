@@ -3,6 +3,7 @@ package migrate
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -38,6 +39,9 @@ type hookState struct {
 	Execution string    `json:"execution,omitempty"`
 	StartedAt time.Time `json:"startedAt,omitzero"`
 	Done      bool      `json:"done,omitempty"`
+	By        string    `json:"by,omitempty"`      // execution of the machine that works on it, whose time limit counts
+	Past      string    `json:"past,omitempty"`    // automation execution that an earlier one had started
+	Attempt   int       `json:"attempt,omitempty"` // how often an automation was started anew
 }
 
 type setMaintenance struct {
@@ -84,8 +88,9 @@ func (s *setMaintenance) do(ctx context.Context, in MaintenanceInput) (converge.
 	if in.Phase == maintenanceOff {
 		slices.Reverse(hooks)
 	}
+	failed := map[string]error{}
 	for until := s.Now().Add(invocation / 2); ; {
-		done, err := s.all(ctx, h, hooks, in.Phase)
+		done, err := s.all(ctx, h, hooks, in, failed)
 		switch {
 		case err != nil:
 			return converge.Answer{}, err
@@ -108,13 +113,27 @@ func (s *setMaintenance) note(ctx context.Context, h *held, phase string) error 
 	return s.save(ctx, h)
 }
 
-func (s *setMaintenance) all(ctx context.Context, h *held, hooks []config.MaintenanceHook, phase string) (bool, error) {
+// all runs the hooks one after the other. The first that cannot be turned on ends
+// it; one that cannot be turned off keeps no other from it.
+func (s *setMaintenance) all(ctx context.Context, h *held, hooks []config.MaintenanceHook, in MaintenanceInput, failed map[string]error) (bool, error) {
+	var told []error
 	for _, hook := range hooks {
-		if done, err := s.run(ctx, h, hook, phase); err != nil || !done {
+		err, done := failed[hook.Name], false
+		if err == nil {
+			done, err = s.run(ctx, h, hook, in)
+		}
+		passing := fault.Is(err, fault.Throttled) || fault.Is(err, fault.Unavailable)
+		switch {
+		case err != nil && (in.Phase == maintenanceOn || passing):
 			return false, err
+		case err != nil:
+			failed[hook.Name] = err // asked once an invocation
+			told = append(told, err)
+		case !done:
+			return false, nil
 		}
 	}
-	return true, nil
+	return len(told) == 0, errors.Join(told...)
 }
 
 // stateKey is of one hook in one direction, in one round.
@@ -122,8 +141,9 @@ func (s *setMaintenance) stateKey(h *held, hook config.MaintenanceHook, phase st
 	return fmt.Sprintf("migrate/%s/%s/hooks/%d-%s-%s.json", ledger.Segment(h.Plan.Cluster), ledger.Segment(h.ID), h.Round, ledger.Segment(hook.Name), phase)
 }
 
-func (s *setMaintenance) run(ctx context.Context, h *held, hook config.MaintenanceHook, phase string) (bool, error) {
+func (s *setMaintenance) run(ctx context.Context, h *held, hook config.MaintenanceHook, in MaintenanceInput) (bool, error) {
 	var on, st hookState
+	phase := in.Phase
 	key := s.stateKey(h, hook, phase)
 	_, begun, err := s.ledger.Get(ctx, s.stateKey(h, hook, maintenanceOn), &on)
 	if err != nil || phase == maintenanceOff && !begun {
@@ -133,9 +153,9 @@ func (s *setMaintenance) run(ctx context.Context, h *held, hook config.Maintenan
 	if err != nil || st.Done {
 		return st.Done, err
 	}
-	if !found {
-		st.StartedAt = s.Now().UTC()
-		if hook.Service != nil && phase == maintenanceOn {
+	if !found || st.By != in.Execution { // who starts the machine again has mended the hook: it gets its whole time
+		st.StartedAt, st.By, st.Past = s.Now().UTC(), in.Execution, st.Execution
+		if !found && hook.Service != nil && phase == maintenanceOn {
 			if st.Desired, err = s.desired(ctx, hook.Service); err != nil {
 				return false, err
 			}
@@ -179,8 +199,11 @@ func (s *setMaintenance) scale(ctx context.Context, v *config.Service, before *i
 		want = *before
 	}
 	out, err := s.ecs.DescribeServices(ctx, &ecs.DescribeServicesInput{Cluster: &v.Cluster, Services: []string{v.Service}})
-	if err != nil || len(out.Services) == 0 {
+	if err != nil {
 		return false, fault.AWS("look at the service", v.Cluster+"/"+v.Service, err)
+	}
+	if len(out.Services) == 0 {
+		return false, fault.New(fault.BadRequest, "set the desired count", v.Cluster+"/"+v.Service, "make it again, or take it out of production.migrate.maintenance and deploy", "there is no such service any more")
 	}
 	if is := out.Services[0]; is.DesiredCount != want {
 		_, err := s.ecs.UpdateService(ctx, &ecs.UpdateServiceInput{Cluster: &v.Cluster, Service: &v.Service, DesiredCount: aws.Int32(want)})
@@ -207,7 +230,7 @@ func (s *setMaintenance) invoke(ctx context.Context, h *held, hook config.Mainte
 func (s *setMaintenance) automate(ctx context.Context, h *held, hook config.MaintenanceHook, phase, key string, st *hookState) (bool, error) {
 	if st.Execution == "" {
 		// The token makes a repeated start the same execution.
-		token := uuidOf(h.ID + hook.Name + phase + fmt.Sprint(h.Round))
+		token := uuidOf(h.ID + hook.Name + phase + fmt.Sprint(h.Round, st.Attempt))
 		out, err := s.ssm.StartAutomationExecution(ctx, &ssm.StartAutomationExecutionInput{DocumentName: &hook.Automation, ClientToken: &token,
 			Parameters: map[string][]string{"Migration": {h.ID}, "Phase": {phase}}})
 		if err != nil {
@@ -224,6 +247,10 @@ func (s *setMaintenance) automate(ctx context.Context, h *held, hook config.Main
 	case "Success":
 		return true, nil
 	case "Failed", "TimedOut", "Cancelled", "CompletedWithFailure", "Rejected", "Exited":
+		if st.Execution == st.Past { // of an execution that was ended by it: once more
+			st.Execution, st.Past, st.Attempt = "", "", st.Attempt+1
+			return false, s.ledger.Put(ctx, key, *st)
+		}
 		return false, fault.New(fault.VerifyFailed, "turn maintenance "+phase, hook.Automation, "look at automation execution "+st.Execution, "it ended %s: %s", status, aws.ToString(out.AutomationExecution.FailureMessage))
 	}
 	return false, nil
