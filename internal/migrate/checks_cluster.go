@@ -1,6 +1,7 @@
 package migrate
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -53,7 +54,8 @@ var clusterChecks = []check{
 		}},
 	{Name: "no-cross-region-replica", Proves: "no read replica cluster follows this one", NotPromised: "that no external replica does", Source: "§1.15",
 		Ask: func(f *facts) finding {
-			if n := f.cluster.ReadReplicaIdentifiers; len(n) > 0 {
+			n := slices.DeleteFunc(slices.Clone(f.cluster.ReadReplicaIdentifiers), func(arn string) bool { return f.deployment != nil && arn == aws.ToString(f.deployment.Target) })
+			if len(n) > 0 { // the green of another deployment is told by no-other-deployment
 				return problem("remove the replicas, and make them anew afterwards", "%s follow(s) it", strings.Join(n, ", "))
 			}
 			return proved("none")

@@ -158,7 +158,7 @@ func ills() []ill {
 			_, err := b.api().RebootDBInstance(b.t.Context(), &sdkrds.RebootDBInstanceInput{DBInstanceIdentifier: aws.String(cluster + "-2")})
 			b.must(err)
 		}, mend: func(b *blue) { b.must(b.Sleep(15 * time.Minute)) }},
-		{check: "no-other-deployment", with: []string{"no-cross-region-replica"}, disturb: func(b *blue) {
+		{check: "no-other-deployment", disturb: func(b *blue) {
 			_, err := b.api().CreateBlueGreenDeployment(b.t.Context(), &sdkrds.CreateBlueGreenDeploymentInput{BlueGreenDeploymentName: aws.String("somebody-elses"),
 				Source: aws.String(b.Config().ProductionPlace().Cluster(cluster))})
 			b.must(err)
@@ -190,7 +190,7 @@ func ills() []ill {
 var neverIll = []string{
 	"tags", "iam-roles", "auto-scaling", "proxy-lane",
 	"logical-replication-on", "synchronous-commit", "hostile-extensions", "no-large-objects",
-	"cluster-supported", "no-managed-password", "not-a-replica", "no-activity-stream", "new-family-named", "no-prepared-transactions",
+	"cluster-supported", "no-cross-region-replica", "no-managed-password", "not-a-replica", "no-activity-stream", "new-family-named", "no-prepared-transactions",
 	"no-long-transaction", "names-fit", "login-not-admin",
 }
 
