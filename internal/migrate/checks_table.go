@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// Table is docs/migrate-checks.md: every check of a migration, one a row.
-func Table() []byte {
+// CheckTable is docs/migrate-checks.md: every check of a migration, one a row.
+func CheckTable() []byte {
 	var b strings.Builder
 	b.WriteString(tableHead)
 	for _, g := range checkGroups {
@@ -22,8 +22,8 @@ func Table() []byte {
 	return []byte(b.String())
 }
 
-// Names are the names of all checks, in the order in which they are asked.
-func Names() (all []string) {
+// CheckNames are the names of all checks, in the order in which they are asked.
+func CheckNames() (all []string) {
 	for _, c := range checks() {
 		all = append(all, c.Name)
 	}

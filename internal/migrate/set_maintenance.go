@@ -3,7 +3,6 @@ package migrate
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -116,24 +115,23 @@ func (s *setMaintenance) note(ctx context.Context, h *held, phase string) error 
 // all runs the hooks one after the other. The first that cannot be turned on ends
 // it; one that cannot be turned off keeps no other from it.
 func (s *setMaintenance) all(ctx context.Context, h *held, hooks []config.MaintenanceHook, in MaintenanceInput, failed map[string]error) (bool, error) {
-	var told []error
+	var told fault.Several
 	for _, hook := range hooks {
 		err, done := failed[hook.Name], false
 		if err == nil {
 			done, err = s.run(ctx, h, hook, in)
 		}
-		passing := fault.Is(err, fault.Throttled) || fault.Is(err, fault.Unavailable)
 		switch {
-		case err != nil && (in.Phase == maintenanceOn || passing):
+		case err != nil && in.Phase == maintenanceOn:
 			return false, err
 		case err != nil:
 			failed[hook.Name] = err // asked once an invocation
-			told = append(told, err)
+			told = told.And(err)
 		case !done:
 			return false, nil
 		}
 	}
-	return len(told) == 0, errors.Join(told...)
+	return len(told) == 0, told.Err()
 }
 
 // stateKey is of one hook in one direction, in one round.

@@ -42,13 +42,3 @@ func (m *MigrationScenario) Plan(name string) error {
 	add(m)
 	return nil
 }
-
-// registerLate registers a proxy with the cluster when green is there already,
-// which AWS's guardrails answer with a refusal.
-func (s *stage) registerLate(cluster string) error {
-	set, err := s.config.Production.Migrate.Cluster(cluster)
-	if err != nil {
-		return err
-	}
-	return s.putProductionProxy(s.groundCluster(cluster), set)
-}

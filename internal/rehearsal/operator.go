@@ -118,8 +118,10 @@ const lookEvery = 10 * time.Second
 
 // Await waits for the end of an execution. One that has not ended after Horizon
 // counts as failed.
-func (o *Operator) Await(arn string) (states.Report, error) {
-	for until := o.Now().Add(Horizon); o.Now().Before(until); {
+func (o *Operator) Await(arn string) (states.Report, error) { return o.awaitFor(arn, Horizon) }
+
+func (o *Operator) awaitFor(arn string, limit time.Duration) (states.Report, error) {
+	for until := o.Now().Add(limit); o.Now().Before(until); {
 		if r, ok := o.s.states.Execution(arn); ok && r.Status != asl.Running {
 			return r, nil
 		}
@@ -128,7 +130,7 @@ func (o *Operator) Await(arn string) (states.Report, error) {
 		}
 	}
 	r, _ := o.s.states.Execution(arn)
-	r.Error, r.Cause, r.Stop = VerdictFailed, fmt.Sprintf("it had not ended after %s", Horizon), o.Now()
+	r.Error, r.Cause, r.Stop = VerdictFailed, fmt.Sprintf("it had not ended after %s", limit), o.Now()
 	return r, nil
 }
 

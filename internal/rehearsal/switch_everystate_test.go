@@ -73,11 +73,7 @@ func (d *disturber) mend(what string, back bool) {
 		}
 		d.stands(what+", undone", d.at)
 	}
-	if again := d.run(map[string]string{"refreshId": d.other()}); again.Status != asl.Succeeded {
-		d.t.Errorf("%s, again: %s: %s", what, again.Error, again.Cause)
-	}
-	d.at = d.other()
-	d.stands(what+", again", d.at)
+	d.again(what)
 }
 
 // TestEveryStateOfASwitch stops the execution, lets its time run out and kills

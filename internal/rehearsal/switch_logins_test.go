@@ -6,7 +6,6 @@ import (
 
 	"github.com/dbferry/dbferry/internal/awsworld/rds"
 	"github.com/dbferry/dbferry/internal/awsworld/states"
-	"github.com/dbferry/dbferry/internal/config"
 	"github.com/dbferry/dbferry/internal/dbconn"
 	"github.com/dbferry/dbferry/internal/ground"
 	"github.com/dbferry/dbferry/internal/names"
@@ -60,21 +59,7 @@ func logsIn(t *testing.T, o *rehearsal.Operator, when, refreshID string) {
 // the new one from the end of the restore on, as the application and as the
 // master user. Nobody writes into the secrets.
 func TestStagingsSecretsStayValid(t *testing.T) {
-	sc := switched(t, ground.LanePair)
-	c, err := config.Load(root + "/dbferry.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	c.Targets[0].Switch = nil
-	g, err := ground.ForConfig(c)
-	if err == nil {
-		g, err = g.WithApplication(c, "staging", ground.Serving{RefreshID: earlier, Recorded: true, Lane: ground.LanePair})
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	sc.Ground = &g
-	play(t, sc, func(_ *rehearsal.Rehearsal, o *rehearsal.Operator) error {
+	play(t, servingWorld(t, ground.LanePair, earlier), func(_ *rehearsal.Rehearsal, o *rehearsal.Operator) error {
 		secrets := func() (all []string) {
 			for _, name := range []string{"staging/shop/master", "staging/shop/app"} {
 				v, ok := o.SecretValues().Value("222222222222", name)

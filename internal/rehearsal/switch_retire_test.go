@@ -17,7 +17,6 @@ import (
 	"github.com/dbferry/dbferry/internal/awsworld/dynamodb"
 	"github.com/dbferry/dbferry/internal/awsworld/rds"
 	"github.com/dbferry/dbferry/internal/awsworld/states"
-	"github.com/dbferry/dbferry/internal/config"
 	"github.com/dbferry/dbferry/internal/ground"
 	"github.com/dbferry/dbferry/internal/names"
 	"github.com/dbferry/dbferry/internal/rehearsal"
@@ -29,21 +28,7 @@ var generations = []string{"202602220300-f6a7b8", "202602150300-e5f6a7", "202602
 // aged is a scenario whose target serves the newest of six generations.
 func aged(t testing.TB) rehearsal.Scenario {
 	t.Helper()
-	sc := switched(t, ground.LaneNone)
-	c, err := config.Load(root + "/dbferry.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	c.Targets[0].Switch = nil
-	g, err := ground.ForConfig(c)
-	if err == nil {
-		g, err = g.WithApplication(c, "staging", ground.Serving{RefreshID: generations[0], Others: generations[1:], Recorded: true, Lane: ground.LaneNone})
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	sc.Ground = &g
-	return sc
+	return servingWorld(t, ground.LaneNone, generations[0], generations[1:]...)
 }
 
 func ordersOf(id string) string { return names.RestoredCluster("shop-orders", id) }

@@ -2,7 +2,6 @@ package switchover
 
 import (
 	"context"
-	"strings"
 
 	"github.com/dbferry/dbferry/internal/fault"
 	"github.com/dbferry/dbferry/internal/lambdafn"
@@ -30,7 +29,7 @@ func (s *rollBack) do(ctx context.Context, p *Plan, ver ledger.Version) (bool, e
 	// What serves comes first; the idle proxy last, since applications may be on
 	// it until the parameters are back. What cannot be put back keeps nothing else
 	// from it.
-	var left leftovers
+	var left fault.Several // an operator is told of each
 	for _, moves := range [][]Move{p.of(Proxy, Parameter, CNAME), p.of(Service), p.of(Hook), p.of(IdleProxy)} {
 		if done, err := s.back(ctx, p, moves, &left); err != nil || !done {
 			return false, err
@@ -55,7 +54,7 @@ func (s *rollBack) do(ctx context.Context, p *Plan, ver ledger.Version) (bool, e
 
 // back puts every move of a list back as far as it can be, hooks one after the
 // other. An error that may pass ends the look; others are left over.
-func (s *rollBack) back(ctx context.Context, p *Plan, moves []Move, left *leftovers) (bool, error) {
+func (s *rollBack) back(ctx context.Context, p *Plan, moves []Move, left *fault.Several) (bool, error) {
 	all := true
 	for _, m := range moves {
 		done, err := s.make(ctx, p, m, Backward)
@@ -72,18 +71,3 @@ func (s *rollBack) back(ctx context.Context, p *Plan, moves []Move, left *leftov
 	}
 	return all, nil
 }
-
-// leftovers are what could not be put back: an operator is told of each.
-type leftovers []error
-
-// Error lists them.
-func (l leftovers) Error() string {
-	var out []string
-	for _, err := range l {
-		out = append(out, err.Error())
-	}
-	return strings.Join(out, " | also: ")
-}
-
-// Unwrap gives them to errors.As.
-func (l leftovers) Unwrap() []error { return l }

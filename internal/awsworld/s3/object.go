@@ -43,7 +43,7 @@ func (s *Service) objectOps() []awsworld.Op {
 	}
 	put.ConditionKeys = putKeys
 	put.Source = "S3 API Reference, PutObject; conditional writes: docs/aws.md §13"
-	put.Differs = "no ACLs, storage classes, object lock or tags; a conflict (409) only when the ground asks for one"
+	put.Differs = "no ACLs, storage classes, object lock or tags; a conflict (409) only when the ground asks for one; If-None-Match with another value than * is answered as S3 answers it, NotImplemented"
 
 	del := awsworld.On(serviceID, "DeleteObject", "s3:DeleteObject", s.delete)
 	del.Resources = func(c *awsworld.Call) []awsworld.Resource {
@@ -137,7 +137,8 @@ func (s *Service) mayPut(c *awsworld.Call, b *bucket, in *sdk.PutObjectInput) er
 	cur := b.current(*in.Key)
 	switch {
 	case in.IfNoneMatch != nil && *in.IfNoneMatch != "*":
-		// S3's own answer to this header (501): it is S3 that has no such feature.
+		// Not an open end of this package: S3 itself refuses any value but * with this
+		// code and these words (501).
 		return awsworld.Errorf("NotImplemented", "A header you provided implies functionality that is not implemented: If-None-Match takes only *")
 	case in.IfNoneMatch != nil && cur != nil:
 		return precondition()
