@@ -201,10 +201,10 @@ func (g switchGrants) retire() []statement {
 		// Application Auto Scaling names the readers that it adds, and dbferry's tag is not on them.
 		allow("DeleteScaledReaders", []string{"rds:DeleteDBInstance"}, g.arn("rds", "db:application-autoscaling-*")),
 		anything("ListScaling", noResourceType, "application-autoscaling:DescribeScalableTargets"),
-		allow("LookAtScaling", []string{"application-autoscaling:ListTagsForResource"}, targets),
+		allow("ReadScalingTags", []string{"application-autoscaling:ListTagsForResource"}, targets),
 		allow("EndOwnScaling", []string{"application-autoscaling:DeregisterScalableTarget"}, targets).when(ours()),
 		allow("EndScalingAlarms", []string{"cloudwatch:DeleteAlarms"}, g.alarms("TargetTracking-table/*"), g.alarms("TargetTracking-cluster:*")),
-		allow("LookAtAlarms", []string{"cloudwatch:DescribeAlarms"}, g.alarms("*")),
+		allow("ListAlarms", []string{"cloudwatch:DescribeAlarms"}, g.alarms("*")),
 		allow("DeleteOwnAlarms", []string{"cloudwatch:DeleteAlarms"}, g.alarms(names.RestoredAlarms+"*")),
 		allow("DeleteOwnTables", []string{"dynamodb:DeleteTable", "dynamodb:UpdateTable"}, g.tables()).when(ours()),
 	}

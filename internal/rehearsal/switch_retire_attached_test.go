@@ -16,6 +16,7 @@ import (
 
 	"github.com/dbferry/dbferry/internal/awsworld"
 	"github.com/dbferry/dbferry/internal/awsworld/rds"
+	"github.com/dbferry/dbferry/internal/awsworld/sns"
 	"github.com/dbferry/dbferry/internal/names"
 	"github.com/dbferry/dbferry/internal/rehearsal"
 )
@@ -82,8 +83,8 @@ func (s *switcher) attached(id string) (out []string) {
 func TestRetireTakesWhatIsAttached(t *testing.T) {
 	play(t, aged(t), func(_ *rehearsal.Rehearsal, o *rehearsal.Operator) error {
 		s := &switcher{o, t, generations[0]}
-		account, serving, plain, foreign, posing := "222222222222", generations[0], generations[2], generations[3], generations[4]
-		for _, id := range []string{serving, plain} {
+		account, serving, plain, foreign, posing, orphan := "222222222222", generations[0], generations[2], generations[3], generations[4], generations[5]
+		for _, id := range []string{serving, plain, orphan} {
 			_, err := sdkdynamodb.NewFromConfig(s.AWS(account)).UpdateTable(t.Context(), &sdkdynamodb.UpdateTableInput{TableName: aws.String(cartsOf(id)), BillingMode: dynamodbtypes.BillingModeProvisioned,
 				ProvisionedThroughput: &dynamodbtypes.ProvisionedThroughput{ReadCapacityUnits: aws.Int64(5), WriteCapacityUnits: aws.Int64(5)}})
 			s.must(nil, err)
@@ -97,9 +98,19 @@ func TestRetireTakesWhatIsAttached(t *testing.T) {
 			s.alarm(names.RestoredAlarm(cartsOf(id), "throttled"), "TableName", cartsOf(id))
 		}
 		s.must(nil, o.RDS().PutInstance(account, rds.InstanceSpec{ID: "application-autoscaling-1f2e", Cluster: ordersOf(plain), Class: "db.r6g.large"}))
+		s.scale("table/"+cartsOf(orphan), ownTags(orphan, "shop-carts"))
+		s.alarm(names.RestoredAlarm(cartsOf(orphan), "throttled"), "TableName", cartsOf(orphan))
+		s.must(nil, o.Sleep(10*time.Minute)) // registering has brought its capacity into range
+		_, err := sdkdynamodb.NewFromConfig(s.AWS(account)).DeleteTable(t.Context(), &sdkdynamodb.DeleteTableInput{TableName: aws.String(cartsOf(orphan))})
+		s.must(nil, err)
+		s.must(nil, o.Sleep(10*time.Minute))
+		if got := s.attached(orphan); len(got) != 4 {
+			t.Fatalf("%v", got)
+		}
 		s.scale("cluster:"+ordersOf(foreign), map[string]string{"team": "data"})
 		s.alarm(names.RestoredAlarm(ordersOf(foreign), "cpu"), "DBClusterIdentifier", ordersOf(foreign))
 		s.must(nil, o.RDS().PutInstance(account, rds.InstanceSpec{ID: "application-autoscaling-9c8b", Cluster: ordersOf(posing), Class: "db.r6g.large"}))
+		s.alarm(names.RestoredAlarm(ordersOf(posing), "cpu"), "DBClusterIdentifier", ordersOf(posing))
 		before := s.attached(serving)
 		if len(before) != 9 { // three alarms, two targets, two alarms for each policy
 			t.Fatalf("%d: %v", len(before), before)
@@ -111,6 +122,14 @@ func TestRetireTakesWhatIsAttached(t *testing.T) {
 		if !slices.Contains(s.clusters(), ordersOf(plain)) {
 			t.Error("the cluster went before its alarms")
 		}
+		if slices.Contains(s.clusters(), ordersOf(orphan)) {
+			t.Errorf("what can be deleted was kept by what cannot: %v", s.clusters())
+		}
+		if m := o.Mails(); !slices.ContainsFunc(m, func(x sns.Message) bool {
+			return strings.Contains(x.Body, "Old generations were not all deleted") && strings.Contains(x.Body, ordersOf(plain))
+		}) {
+			t.Errorf("nobody is told: %+v", m)
+		}
 		o.Heal()
 		s.start(rehearsal.VerdictSucceeded, map[string]bool{"retire": true})
 		s.must(nil, o.Sleep(30*time.Minute))
@@ -118,13 +137,19 @@ func TestRetireTakesWhatIsAttached(t *testing.T) {
 		if left := s.attached(plain); len(left) > 0 || slices.Contains(s.clusters(), ordersOf(plain)) || slices.Contains(s.tables(), cartsOf(plain)) {
 			t.Errorf("left of %s: %v, %v, %v", plain, left, s.clusters(), s.tables())
 		}
+		if left := s.attached(orphan); len(left) > 0 {
+			t.Errorf("left of %s: %v", orphan, left)
+		}
 		if after := s.attached(serving); !slices.Equal(after, before) {
 			t.Errorf("what serves had %v and has %v", before, after)
 		}
 		if got := s.attached(foreign); !slices.Contains(got, "scalable target cluster:"+ordersOf(foreign)) || !slices.Contains(got, "alarm "+names.RestoredAlarm(ordersOf(foreign), "cpu")) {
 			t.Errorf("left of %s: %v", foreign, got)
 		}
-		for id, why := range map[string]string{foreign: "its scalable target is somebody else's", posing: "application-autoscaling-9c8b is somebody else's"} {
+		if got := s.attached(posing); !slices.Contains(got, "alarm "+names.RestoredAlarm(ordersOf(posing), "cpu")) {
+			t.Errorf("left of %s: %v", posing, got)
+		}
+		for id, why := range map[string]string{foreign: "its scalable target cluster:" + ordersOf(foreign) + " is somebody else's", posing: "application-autoscaling-9c8b is somebody else's"} {
 			raw, _ := o.Objects().Object(s.ledger(), "retired/cluster/"+ordersOf(id)+".json")
 			if !slices.Contains(s.clusters(), ordersOf(id)) || !strings.Contains(string(raw), why) {
 				t.Errorf("%s: %v, the record says %s", id, s.clusters(), raw)

@@ -20,76 +20,106 @@ import (
 // adds to a cluster (Aurora user guide, "Aurora Auto Scaling").
 const scaledReader = "application-autoscaling-"
 
-const scaledByOthers = "its scalable target is somebody else's"
+// attached are the scalable targets of an old resource.
+type attached struct {
+	own     []aastypes.ScalableTarget
+	foreign string // resource id of one that somebody else has made
+}
+
+// left is why a resource that is there stays as it is, alarms and all.
+func (a attached) left() string {
+	if a.foreign == "" {
+		return ""
+	}
+	return "its scalable target " + a.foreign + " is somebody else's"
+}
 
 // detach removes what a refresh has put around an old resource and what would
 // outlive it: scalable targets first, so that nothing adds readers to a cluster
 // that is being deleted, then alarms, which cost.
-func (s *retireItems) detach(ctx context.Context, o old, rec *Retirement) (left string, err error) {
-	left, err = s.endScaling(ctx, o, rec)
-	if err != nil || left != "" {
-		return left, err
+func (s *retireItems) detach(ctx context.Context, o old, a attached, rec *Retirement) error {
+	if rec.Detached {
+		return nil
 	}
-	return "", s.endAlarms(ctx, o)
+	for _, t := range a.own {
+		if err := s.deregister(ctx, o, t, rec); err != nil {
+			return err
+		}
+	}
+	if err := s.endAlarms(ctx, o); err != nil {
+		return err
+	}
+	rec.Detached = true
+	return nil
 }
 
-// endScaling deregisters the scalable targets; AWS deletes their policies with
-// them, and the policies' alarms. That there were some is remembered before: it
-// is what makes the cluster's readers of that name dbferry's to delete.
-func (s *retireItems) endScaling(ctx context.Context, o old, rec *Retirement) (left string, err error) {
-	found, err := s.scalableTargets(ctx, o)
+// orphaned removes what a resource has left behind that somebody deleted alone.
+func (s *retireItems) orphaned(ctx context.Context, o old, rec *Retirement) error {
+	if rec.Detached {
+		return nil
+	}
+	a, err := s.scalableTargets(ctx, o, nil)
 	if err != nil {
-		return "", err
+		return err
 	}
-	for _, t := range found {
-		id := aws.ToString(t.ResourceId)
-		tags, err := s.scaling.ListTagsForResource(ctx, &aas.ListTagsForResourceInput{ResourceARN: t.ScalableTargetARN})
-		if fault.HasCode(err, "ResourceNotFoundException") {
-			continue
-		}
-		if err != nil {
-			return "", fault.AWS("read the tags of the scalable target", id, err)
-		}
-		if !ours(tags.Tags, o.refreshID, o.source, s.t.Name) {
-			return scaledByOthers, nil
-		}
-		if o.kind == refresh.Cluster && !rec.Scaled {
-			rec.Scaled = true
-			if err := s.ledger.Put(ctx, retiredKey(o.kind, o.name), *rec); err != nil {
-				return "", err
-			}
-		}
-		_, err = s.scaling.DeregisterScalableTarget(ctx, &aas.DeregisterScalableTargetInput{ServiceNamespace: t.ServiceNamespace, ResourceId: t.ResourceId, ScalableDimension: t.ScalableDimension})
-		if err != nil && !fault.HasCode(err, "ObjectNotFoundException") {
-			return "", fault.AWS("deregister the scalable target", id, err)
-		}
-	}
-	return "", nil
+	return s.detach(ctx, o, a, rec)
 }
 
-// scalableTargets are those of a cluster, or of a table and its indexes. A
-// table's resource ids begin alike, and AWS cannot look for that, so those of
-// the indexes are known by the table only while it is there; without it the
-// list of all is read.
-func (s *retireItems) scalableTargets(ctx context.Context, o old) ([]aastypes.ScalableTarget, error) {
-	in := &aas.DescribeScalableTargetsInput{ServiceNamespace: aastypes.ServiceNamespaceDynamodb}
-	if o.kind == refresh.Cluster {
+// scalableTargets reads those of a cluster, or of a table with these indexes. AWS
+// finds them by whole names only: without the table nobody knows its indexes, and
+// with nil all of the account's are read.
+func (s *retireItems) scalableTargets(ctx context.Context, o old, indexes []string) (a attached, err error) {
+	in, table := &aas.DescribeScalableTargetsInput{ServiceNamespace: aastypes.ServiceNamespaceDynamodb}, "table/"+o.name
+	switch {
+	case o.kind == refresh.Cluster:
 		in.ServiceNamespace, in.ResourceIds = aastypes.ServiceNamespaceRds, []string{"cluster:" + o.name}
+	case indexes != nil:
+		in.ResourceIds = []string{table}
+		for _, index := range indexes {
+			in.ResourceIds = append(in.ResourceIds, table+"/index/"+index)
+		}
 	}
-	var out []aastypes.ScalableTarget
 	pages := aas.NewDescribeScalableTargetsPaginator(s.scaling, in)
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return nil, fault.AWS("list the scalable targets", o.name, err)
+			return a, fault.AWS("list the scalable targets", o.name, err)
 		}
 		for _, t := range page.ScalableTargets {
-			if id := aws.ToString(t.ResourceId) + "/"; o.kind == refresh.Cluster || strings.HasPrefix(id, "table/"+o.name+"/") {
-				out = append(out, t)
+			id := aws.ToString(t.ResourceId)
+			if o.kind == refresh.Table && id != table && !strings.HasPrefix(id, table+"/") {
+				continue
+			}
+			tags, err := s.scaling.ListTagsForResource(ctx, &aas.ListTagsForResourceInput{ResourceARN: t.ScalableTargetARN})
+			switch {
+			case fault.HasCode(err, "ResourceNotFoundException"):
+			case err != nil:
+				return a, fault.AWS("read the tags of the scalable target", id, err)
+			case ours(tags.Tags, o.refreshID, o.source, s.t.Name):
+				a.own = append(a.own, t)
+			default:
+				a.foreign = id
 			}
 		}
 	}
-	return out, nil
+	return a, nil
+}
+
+// deregister ends a scalable target; AWS deletes its policies with it, and the
+// policies' alarms. That a cluster had one is remembered before: it is what makes
+// the readers of that name dbferry's to delete.
+func (s *retireItems) deregister(ctx context.Context, o old, t aastypes.ScalableTarget, rec *Retirement) error {
+	if o.kind == refresh.Cluster && !rec.Scaled {
+		rec.Scaled = true
+		if err := s.ledger.Put(ctx, retiredKey(o.kind, o.name), *rec); err != nil {
+			return err
+		}
+	}
+	_, err := s.scaling.DeregisterScalableTarget(ctx, &aas.DeregisterScalableTargetInput{ServiceNamespace: t.ServiceNamespace, ResourceId: t.ResourceId, ScalableDimension: t.ScalableDimension})
+	if fault.HasCode(err, "ObjectNotFoundException") {
+		return nil
+	}
+	return fault.AWS("deregister the scalable target", aws.ToString(t.ResourceId), err)
 }
 
 // endAlarms deletes the alarms that a refresh has put, which are told by their

@@ -31,8 +31,9 @@ type Retirement struct {
 	RefreshID string       `json:"refreshId"`
 	Began     time.Time    `json:"began"`
 	Gone      time.Time    `json:"gone,omitzero"`
-	Left      string       `json:"left,omitempty"`   // why it was left alone
-	Scaled    bool         `json:"scaled,omitempty"` // a cluster whose readers were scaled at the refresh's wish
+	Left      string       `json:"left,omitempty"`     // why it was left alone
+	Scaled    bool         `json:"scaled,omitempty"`   // a cluster whose readers were scaled at the refresh's wish
+	Detached  bool         `json:"detached,omitempty"` // its scalable targets and alarms are gone
 }
 
 func retiredKey(kind refresh.Kind, name string) string {
@@ -78,12 +79,13 @@ func (s *retireItems) do(ctx context.Context, in StepInput) (Retired, error) {
 		return Retired{}, err
 	}
 	out := Retired{Answer: converge.DoneNow()}
+	var failed fault.Several // one that cannot be deleted keeps no other from it
 	for _, o := range outdated(all, live.serves, s.t.Switch.Keep()) {
 		rec, err := s.retire(ctx, o)
-		if err != nil {
-			return out, err
-		}
 		switch {
+		case err != nil:
+			s.Log.Error("cannot retire", "what", o.String(), "err", err.Error())
+			failed = failed.And(err)
 		case rec.Left != "":
 			out.Left++
 		case rec.Gone.IsZero():
@@ -92,7 +94,10 @@ func (s *retireItems) do(ctx context.Context, in StepInput) (Retired, error) {
 			out.Deleted++
 		}
 	}
-	return out, nil
+	if out.Status == converge.Waiting {
+		return out, nil // told when the others have gone
+	}
+	return out, failed.Err()
 }
 
 // outdated lists what is no longer kept, oldest last: of each item, everything

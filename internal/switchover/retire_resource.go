@@ -17,8 +17,8 @@ import (
 func (s *retireItems) endTable(ctx context.Context, o old, made refresh.Restored, rec *Retirement) (gone bool, left string, err error) {
 	out, err := s.ddb.DescribeTable(ctx, &dynamodb.DescribeTableInput{TableName: &o.name})
 	if fault.IsNotFound(err) {
-		left, err = s.detach(ctx, o, rec) // somebody may have deleted the table alone
-		return err == nil && left == "", left, err
+		err = s.orphaned(ctx, o, rec)
+		return err == nil, "", err
 	}
 	if err != nil {
 		return false, "", deleting(o, err)
@@ -34,8 +34,16 @@ func (s *retireItems) endTable(ctx context.Context, o old, made refresh.Restored
 	if aws.ToString(d.TableId) != made.ResourceID || !ours(tags, o.refreshID, o.source, s.t.Name) {
 		return false, stranger, nil
 	}
-	if left, err = s.detach(ctx, o, rec); err != nil || left != "" {
-		return false, left, err
+	indexes := []string{}
+	for _, i := range d.GlobalSecondaryIndexes {
+		indexes = append(indexes, aws.ToString(i.IndexName))
+	}
+	a, err := s.scalableTargets(ctx, o, indexes)
+	if err != nil || a.foreign != "" {
+		return false, a.left(), err
+	}
+	if err := s.detach(ctx, o, a, rec); err != nil {
+		return false, "", err
 	}
 	if aws.ToBool(d.DeletionProtectionEnabled) {
 		_, err = s.ddb.UpdateTable(ctx, &dynamodb.UpdateTableInput{TableName: &o.name, DeletionProtectionEnabled: aws.Bool(false)})
@@ -57,8 +65,8 @@ func (s *retireItems) endCluster(ctx context.Context, o old, made refresh.Restor
 		return false, "", err
 	}
 	if c == nil {
-		left, err = s.detach(ctx, o, rec)
-		return err == nil && left == "", left, err
+		err = s.orphaned(ctx, o, rec)
+		return err == nil, "", err
 	}
 	if aws.ToString(c.DbClusterResourceId) != made.ResourceID || !ours(refresh.RDSTags(c.TagList), o.refreshID, o.source, s.t.Name) {
 		return false, stranger, nil
@@ -70,14 +78,15 @@ func (s *retireItems) endCluster(ctx context.Context, o old, made refresh.Restor
 	if err != nil {
 		return false, "", err
 	}
-	if left = s.foreign(members, o, true); left != "" {
+	a, err := s.scalableTargets(ctx, o, nil)
+	if err != nil || a.foreign != "" {
+		return false, a.left(), err
+	}
+	if left = s.foreign(members, o, rec.Scaled || len(a.own) > 0); left != "" {
 		return false, left, nil
 	}
-	if left, err = s.detach(ctx, o, rec); err != nil || left != "" {
-		return false, left, err
-	}
-	if left = s.foreign(members, o, rec.Scaled); left != "" {
-		return false, left, nil
+	if err := s.detach(ctx, o, a, rec); err != nil {
+		return false, "", err
 	}
 	if aws.ToBool(c.DeletionProtection) {
 		_, err = s.rds.ModifyDBCluster(ctx, &rds.ModifyDBClusterInput{DBClusterIdentifier: &o.name, DeletionProtection: aws.Bool(false), ApplyImmediately: aws.Bool(true)})
