@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 GO := go
-REHEARSE = scripts/ready.sh rehearse && scripts/synth.sh && $(GO) build -o .build/rehearse ./cmd/rehearse && exec .build/rehearse
+REHEARSE = scripts/ready.sh rehearse && scripts/synth.sh && { test -x .build/rehearse || echo '  rehearsal (downloads its Go modules and compiles the first time, two or three minutes) …'; } && $(GO) build -o .build/rehearse ./cmd/rehearse && exec .build/rehearse
 
 .DEFAULT_GOAL := help
 .PHONY: help ready rehearse rehearse-switch rehearse-migrate test lint race sweep bench fuzz golden synth build clean check
