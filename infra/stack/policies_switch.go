@@ -20,16 +20,16 @@ func switchSteps(c config.Config, t config.Target) []step {
 	holders := []statement{g.holders(names.Machine(stagingRestore, t.Name), names.Machine(stagingSwitch, t.Name))}
 	return []step{
 		{name: "plan-switch", description: "Takes the locks, reads every pointer, writes down what is to move", timeout: long, ledger: readWriteUnlock,
-			policy: slices.Concat(g.lookAtDatabases(), g.lookAtProxies(), g.readValues(), holders)},
+			policy: slices.Concat(g.lookAtDatabases(), g.lookAtProxies(), g.readValues(), g.lookAtSecrets(), holders)},
 		{name: "probe-candidate", description: "Logs in to the candidate as the application does", timeout: long, inNetwork: true, ledger: readWrite,
-			policy: slices.Concat(g.lookAtDatabases(), g.lookAtProxies(), g.pointProxies(), g.prove())},
-		{name: "point-proxy", description: "Replaces the target of every serving proxy", timeout: long, ledger: readWrite, policy: slices.Concat(g.lookAtProxies(), g.pointProxies())},
+			policy: slices.Concat(g.lookAtDatabases(), g.lookAtProxies(), g.pointProxies(config.LanePair), g.prove())},
+		{name: "point-proxy", description: "Replaces the target of every serving proxy", timeout: long, ledger: readWrite, policy: slices.Concat(g.lookAtProxies(), g.pointProxies(config.LaneSingle))},
 		{name: "write-parameters", description: "Writes parameters and records", timeout: long, ledger: readWrite, policy: slices.Concat(g.readValues(), g.writeValues())},
 		{name: "roll-services", description: "Starts new tasks and runs the hooks", timeout: 900, ledger: readWrite, policy: slices.Concat(g.lookAtServices(), g.roll())},
 		{name: "verify-serving", description: "Proves that every pointer leads where it shall", timeout: long, inNetwork: true, ledger: readWrite,
 			policy: slices.Concat(g.lookAtDatabases(), g.lookAtPointers(), g.prove())},
 		{name: "roll-back", description: "Puts every pointer back and proves it", timeout: 900, inNetwork: true, ledger: readWrite,
-			policy: slices.Concat(g.lookAtDatabases(), g.lookAtPointers(), g.pointProxies(), g.writeValues(), g.roll(), g.prove())},
+			policy: slices.Concat(g.lookAtDatabases(), g.lookAtPointers(), g.pointProxies(config.LanePair, config.LaneSingle), g.writeValues(), g.roll(), g.prove())},
 		{name: "retire-items", description: "Deletes generations that are no longer kept", timeout: long, ledger: readWriteUnlock,
 			policy: slices.Concat(g.lookAtDatabases(), g.lookAtProxies(), g.readValues(), g.retire(), holders)},
 	}
@@ -93,14 +93,39 @@ func (g switchGrants) lookAtServices() []statement {
 	return nil
 }
 
-// pointProxies is limited to dbferry's clusters where AWS names the cluster;
-// proxies are the user's, and their ARNs do not hold their names.
-func (g switchGrants) pointProxies() []statement {
-	if !g.proxied() {
+// pointProxies is for the proxies of some lanes. It is limited to dbferry's
+// clusters where AWS names the cluster; proxies are the user's, and their ARNs do
+// not hold their names.
+func (g switchGrants) pointProxies(lanes ...string) []statement {
+	if !slices.ContainsFunc(g.t.Switch.Clusters, func(c config.ClusterPointer) bool { return slices.Contains(lanes, c.Lane) }) {
 		return nil
 	}
-	return []statement{allow("PointProxies", []string{"rds:RegisterDBProxyTargets", "rds:DeregisterDBProxyTargets"},
-		g.clusters(), g.instances(), g.arn("rds", "db-proxy:*"), g.arn("rds", "target-group:*"))}
+	var out []statement
+	if g.t.Rotation() {
+		out = append(out, allow("GiveProxiesSecrets", []string{"rds:ModifyDBProxy"}, g.arn("rds", "db-proxy:*")))
+	}
+	return append(out, allow("PointProxies", []string{"rds:RegisterDBProxyTargets", "rds:DeregisterDBProxyTargets"},
+		g.clusters(), g.instances(), g.arn("rds", "db-proxy:*"), g.arn("rds", "target-group:*")))
+}
+
+// lookAtSecrets is finding out the ARN of a login's secret for a proxy that has
+// one of a generation's.
+func (g switchGrants) lookAtSecrets() []statement {
+	if s := g.secrets(g.logins()); len(s) > 0 && g.t.Rotation() && g.proxied() {
+		return []statement{allow("LookAtLogins", []string{"secretsmanager:DescribeSecret"}, s...)}
+	}
+	return nil
+}
+
+// logins are the names of the logins' secrets.
+func (g switchGrants) logins() []string {
+	var names []string
+	for _, set := range g.t.Clusters {
+		for _, l := range set.Logins {
+			names = append(names, l.Secret)
+		}
+	}
+	return names
 }
 
 func (g switchGrants) writeValues() []statement {
@@ -182,13 +207,10 @@ func (g switchGrants) commandTags() condition {
 
 // prove is logging in as the application does.
 func (g switchGrants) prove() []statement {
-	var names []string
-	for _, set := range g.t.Clusters {
-		for _, l := range set.Logins {
-			names = append(names, l.Secret)
+	if s := g.secrets(g.logins()); len(s) > 0 {
+		if g.t.Rotation() {
+			s = append(s, g.loginSecrets())
 		}
-	}
-	if s := g.secrets(names); len(s) > 0 {
 		return []statement{allow("ReadLogins", []string{"secretsmanager:GetSecretValue"}, s...)}
 	}
 	return nil
@@ -196,7 +218,12 @@ func (g switchGrants) prove() []statement {
 
 func (g switchGrants) retire() []statement {
 	targets := g.arn("application-autoscaling", "scalable-target/*")
-	return []statement{
+	var out []statement
+	if g.t.Rotation() {
+		out = append(out, allow("LookAtLoginSecrets", []string{"secretsmanager:DescribeSecret"}, g.loginSecrets()),
+			allow("DeleteLoginSecrets", []string{"secretsmanager:DeleteSecret"}, g.loginSecrets()).when(ours()))
+	}
+	return append(out,
 		allow("DeleteOwnDatabases", []string{"rds:DeleteDBCluster", "rds:DeleteDBInstance", "rds:ModifyDBCluster"}, g.clusters(), g.instances()).when(ours()),
 		// Application Auto Scaling names the readers that it adds, and dbferry's tag is not on them.
 		allow("DeleteScaledReaders", []string{"rds:DeleteDBInstance"}, g.arn("rds", "db:application-autoscaling-*")),
@@ -207,7 +234,7 @@ func (g switchGrants) retire() []statement {
 		allow("ListAlarms", []string{"cloudwatch:DescribeAlarms"}, g.alarms("*")),
 		allow("DeleteOwnAlarms", []string{"cloudwatch:DeleteAlarms"}, g.alarms(names.RestoredAlarms+"*")),
 		allow("DeleteOwnTables", []string{"dynamodb:DeleteTable", "dynamodb:UpdateTable"}, g.tables()).when(ours()),
-	}
+	)
 }
 
 func (g switchGrants) parameters() []string {

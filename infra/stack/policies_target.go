@@ -120,8 +120,18 @@ func (g grants) tagClusters() statement {
 	return allow("TagClusters", []string{"rds:AddTagsToResource"}, g.clusters())
 }
 
+// loginSecrets are the secrets that refreshes make.
+func (g grants) loginSecrets() string {
+	return g.arn("secretsmanager", "secret:"+names.LoginSecrets(g.Side)+"*")
+}
+
 func (g grants) resetCredentials(t config.Target) []statement {
 	out := []statement{g.lookAtClusters(), g.modifyOwnClusters()}
+	if t.Rotation() {
+		out = append(out,
+			allow("MakeLoginSecrets", []string{"secretsmanager:CreateSecret", "secretsmanager:TagResource"}, g.loginSecrets()).when(condition{"StringEquals": {"aws:RequestTag/" + names.TagOwner: names.Prefix}}),
+			allow("ReadLoginSecrets", []string{"secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"}, g.loginSecrets()))
+	}
 	if s := g.secrets(configuredSecrets(t)); len(s) > 0 {
 		out = append(out, allow("ReadSecrets", []string{"secretsmanager:GetSecretValue"}, s...))
 	}

@@ -49,3 +49,44 @@ func TestTwoTargets(t *testing.T) {
 		}
 	}
 }
+
+// TestRotation: only where a login rotates, or did, may functions make, read and
+// delete secrets of dbferry's, and change a proxy's secrets; and no others.
+func TestRotation(t *testing.T) {
+	for _, rotate := range []*bool{nil, new(true), new(false)} {
+		c, _, _ := places(t)
+		target := &c.Targets[0]
+		target.Clusters = slices.Clone(target.Clusters)
+		set := &target.Clusters[0]
+		set.Logins = slices.Clone(set.Logins)
+		set.Logins[0].Rotate = rotate
+		sw := *target.Switch
+		sw.Parameters = append(slices.Clone(sw.Parameters), config.Parameter{Name: "/staging/login", Value: "${secret:shop-orders/" + set.Logins[0].User + "}"})
+		target.Switch = &sw
+		if err := c.Validate(); err != nil {
+			t.Fatal(err)
+		}
+		all, err := synthesize(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		const own = "arn:aws:secretsmanager:eu-west-1:222222222222:secret:dbferry/staging/*"
+		found := map[string]bool{}
+		for _, s := range all["dbferry-staging"].statements() {
+			for _, a := range s.Actions {
+				switch a {
+				case "secretsmanager:CreateSecret", "secretsmanager:DeleteSecret", "secretsmanager:TagResource":
+					found[a] = true
+					if !slices.Equal(s.Resources, []any{own}) {
+						t.Errorf("%s/%s: %s on %v", s.where, s.Sid, a, s.Resources)
+					}
+				case "rds:ModifyDBProxy":
+					found[a] = true
+				}
+			}
+		}
+		if got := len(found); rotate == nil && got > 0 || rotate != nil && got != 4 {
+			t.Errorf("rotate %v: %v", rotate, found)
+		}
+	}
+}

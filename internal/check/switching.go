@@ -2,7 +2,6 @@ package check
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/dbferry/dbferry/internal/config"
 )
@@ -71,13 +70,6 @@ func eachProxy(f Facts, ask func(c config.ClusterPointer, name string, p ProxyFa
 		}
 	}
 	return out
-}
-
-// isSecret says whether an ARN is that of a secret's name, to which AWS adds a
-// hyphen and six characters.
-func isSecret(arn, name string) bool {
-	_, id, found := strings.Cut(arn, ":secret:")
-	return arn == name || found && len(id) == len(name)+7 && strings.HasPrefix(id, name+"-")
 }
 
 func hasAny(list, of []string) bool {

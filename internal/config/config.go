@@ -91,6 +91,22 @@ type FeatureRole struct {
 type Login struct {
 	User   string `json:"user" doc:"database user name"`
 	Secret string `json:"secret" doc:"Secrets Manager secret of the target with its password, {\"username\",\"password\"}"`
+	Rotate *bool  `json:"rotate,omitempty" doc:"true: each refresh gives the account a password of its own, in a secret that dbferry makes (dbferry/<target>/<cluster>/<refresh id>/<user>) and to which a switch leads by ${secret:<cluster>/<user>}; the secret above stays as it is; false: no longer, but a switch can still lead away from, and back to, generations with passwords of their own; absent: it never was"`
+}
+
+// Rotates says whether each refresh gives the account a password of its own.
+func (l Login) Rotates() bool { return l.Rotate != nil && *l.Rotate }
+
+// Rotation says whether generations may have passwords of their own.
+func (t Target) Rotation() bool {
+	for _, s := range t.Clusters {
+		for _, l := range s.Logins {
+			if l.Rotate != nil {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // TableSettings are a target's own settings for restored tables.

@@ -28,10 +28,16 @@ type MigrateNetwork struct {
 type MigrateCluster struct {
 	Match        string   `json:"match" doc:"cluster identifier, or a pattern with * and ?"`
 	MasterSecret string   `json:"masterSecret" doc:"Secrets Manager secret with the master user's name and password; it reads what only the master user may read, and writes nothing on green"`
-	Login        Login    `json:"login" doc:"an account without administration rights, as the application has; smoke queries and proofs are made with it"`
+	Login        Account  `json:"login" doc:"an account without administration rights, as the application has; smoke queries and proofs are made with it"`
 	Smoke        []string `json:"smoke,omitempty" doc:"read-only queries that must return at least one row, run as the login on green before the switchover and on the new production after it"`
 	Checksums    []string `json:"checksums,omitempty" doc:"tables, schema.table, whose rows are compared between blue and green before the switchover, chunk by chunk"`
 	WriteProof   string   `json:"writeProof,omitempty" doc:"one statement that changes a row, run as the login on the new production in a transaction that is rolled back; empty: only the read-only flags are read"`
+}
+
+// Account is a database account of production, which stays as it is.
+type Account struct {
+	User   string `json:"user" doc:"database user name"`
+	Secret string `json:"secret" doc:"Secrets Manager secret of the production account with its password, {\"username\",\"password\"}"`
 }
 
 // MaintenanceHook keeps users out while the switchover runs. Exactly one of its

@@ -114,8 +114,29 @@ func (s Switch) Pointer(cluster string) ClusterPointer {
 // placeholder is a reference in a parameter's or record's value.
 var placeholder = regexp.MustCompile(`\$\{([a-zA-Z]+)(?::([^}]*))?\}`)
 
-// Reference is what a value refers to: what of which item.
-type Reference struct{ What, Item string }
+// Reference is what a value refers to: what of which item, and of a secret whose.
+type Reference struct{ What, Item, User string }
+
+// reference reads the two parts of a placeholder.
+func reference(what, item string) Reference {
+	r := Reference{What: what, Item: item}
+	if what == AskSecret {
+		r.Item, r.User, _ = strings.Cut(item, "/")
+	}
+	return r
+}
+
+// String is the placeholder.
+func (p Reference) String() string {
+	text := "${" + p.What
+	if p.Item != "" {
+		text += ":" + p.Item
+	}
+	if p.User != "" {
+		text += "/" + p.User
+	}
+	return text + "}"
+}
 
 // What a placeholder may ask for. refresh has no item; tables have table,
 // tableArn and stream; the rest is of clusters.
@@ -125,6 +146,7 @@ const (
 	AskReader   = "reader"   // the cluster's own reader endpoint
 	AskPort     = "port"
 	AskCluster  = "cluster" // identifier
+	AskSecret   = "secret"  // of a login: ARN of the generation's own secret, or what logins[].secret says
 	AskTable    = "table"   // name
 	AskTableARN = "tableArn"
 	AskStream   = "stream" // ARN of the latest stream
@@ -143,7 +165,7 @@ func (p Reference) OfTable() bool { return slices.Contains(askOfTable, p.What) }
 func References(value string) []Reference {
 	var out []Reference
 	for _, m := range placeholder.FindAllStringSubmatch(value, -1) {
-		out = append(out, Reference{m[1], m[2]})
+		out = append(out, reference(m[1], m[2]))
 	}
 	return out
 }
@@ -153,7 +175,7 @@ func Fill(value string, with func(Reference) (string, error)) (string, error) {
 	var failed error
 	out := placeholder.ReplaceAllStringFunc(value, func(text string) string {
 		m := placeholder.FindStringSubmatch(text)
-		v, err := with(Reference{m[1], m[2]})
+		v, err := with(reference(m[1], m[2]))
 		if err != nil && failed == nil {
 			failed = err
 		}
@@ -183,7 +205,7 @@ func (s Switch) validate(at string, t Target, p *Problems) {
 		}
 	}
 	s.validateClusters(at, t, p)
-	s.validateValues(at, p)
+	s.validateValues(at, t, p)
 	seen := map[string]bool{}
 	for i, v := range s.Services {
 		where := fmt.Sprintf("%s.services[%d]", at, i)
@@ -253,9 +275,15 @@ func (s Switch) References() []Reference {
 	return out
 }
 
+// LeadsToSecret says whether a parameter tells applications which secret a login
+// of a cluster has.
+func (s *Switch) LeadsToSecret(cluster, user string) bool {
+	return s != nil && slices.Contains(s.References(), Reference{AskSecret, cluster, user})
+}
+
 // leadsTo says whether a parameter or record names the cluster's endpoint.
 func (s Switch) leadsTo(cluster string) bool {
-	return slices.Contains(s.References(), Reference{AskEndpoint, cluster})
+	return slices.Contains(s.References(), Reference{What: AskEndpoint, Item: cluster})
 }
 
 func (c ClusterPointer) validateLogin(at string, t Target, p *Problems) {
@@ -291,7 +319,7 @@ func (s ClusterSettings) ProofLogin(user string) (Login, bool) {
 	return Login{}, false
 }
 
-func (s Switch) validateValues(at string, p *Problems) {
+func (s Switch) validateValues(at string, t Target, p *Problems) {
 	seen := map[string]bool{}
 	for i, v := range s.Parameters {
 		where := fmt.Sprintf("%s.parameters[%d]", at, i)
@@ -303,6 +331,7 @@ func (s Switch) validateValues(at string, p *Problems) {
 		}
 		seen[v.Name] = true
 		checkValue(where+".value", v.Value, p)
+		checkSecrets(where+".value", v.Value, t, p)
 	}
 	for i, v := range s.Records {
 		where := fmt.Sprintf("%s.records[%d]", at, i)
@@ -317,6 +346,25 @@ func (s Switch) validateValues(at string, p *Problems) {
 			p.addf("%s.ttl: %d is not between 1 and 300", where, ttl)
 		}
 		checkValue(where+".value", v.Value, p)
+		if slices.ContainsFunc(References(v.Value), func(r Reference) bool { return r.What == AskSecret }) {
+			p.addf("%s.value: %q: a record cannot lead to a secret; a parameter can", where, v.Value)
+		}
+	}
+}
+
+// checkSecrets wants the secrets of a value to be of logins that the target has.
+func checkSecrets(at, value string, t Target, p *Problems) {
+	for _, r := range References(value) {
+		if r.What != AskSecret {
+			continue
+		}
+		set, err := t.ClusterSettings(r.Item)
+		if err != nil {
+			continue // the preflight names a cluster without settings
+		}
+		if !slices.ContainsFunc(set.Logins, func(l Login) bool { return l.User == r.User }) {
+			p.addf("%s: %s: entry %q of the target's clusters has no login of that user", at, r, set.Match)
+		}
 	}
 }
 
@@ -332,9 +380,10 @@ func checkValue(at, value string, p *Problems) {
 		switch {
 		case f.What == AskRefresh && f.Item == "":
 		case slices.Contains(askOfCluster, f.What) && clusterID.MatchString(f.Item):
+		case f.What == AskSecret && clusterID.MatchString(f.Item) && f.User != "":
 		case f.OfTable() && tableName.MatchString(f.Item):
 		default:
-			p.addf("%s: ${%s:%s} is not known; of clusters there are %s, of tables %s, and ${refresh}", at, f.What, f.Item,
+			p.addf("%s: %s is not known; of clusters there are %s, of tables %s, and ${secret:<cluster>/<user>} and ${refresh}", at, f,
 				strings.Join(askOfCluster, ", "), strings.Join(askOfTable, ", "))
 		}
 	}

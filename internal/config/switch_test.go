@@ -47,6 +47,9 @@ func TestSwitchValidates(t *testing.T) {
 		"zone":                  {func(s *Switch) { s.Records[0].Zone = "example" }, "hosted zone id"},
 		"ttl":                   {func(s *Switch) { s.Records[0].TTL = 3600 }, "records[0].ttl:"},
 		"service":               {func(s *Switch) { s.Services[0].Service = "a/b" }, "services[0]:"},
+		"secret of nobody":      {func(s *Switch) { s.Parameters[0].Value += "${secret:shop-orders/stranger}" }, "has no login of that user"},
+		"secret without a user": {func(s *Switch) { s.Parameters[0].Value += "${secret:shop-orders}" }, "is not known"},
+		"secret in a record":    {func(s *Switch) { s.Records[0].Value = "${secret:shop-orders/orders_app}" }, "cannot lead to a secret"},
 		"hook without a kind":   {func(s *Switch) { s.Hooks[0].Function = "" }, "exactly one of"},
 		"hook of two kinds":     {func(s *Switch) { s.Hooks[0].Automation = "Restart" }, "exactly one of"},
 		"maintenance window":    {func(s *Switch) { s.Hooks[0] = Hook{Name: "w", MaintenanceWindow: "sunday"} }, "maintenanceWindow:"},
@@ -70,5 +73,26 @@ func TestFill(t *testing.T) {
 	}
 	if _, err := Fill("${table:x}", func(Reference) (string, error) { return "", errors.New("gone") }); err == nil {
 		t.Error("an error was lost")
+	}
+}
+
+// TestRotationNeedsALead: a password that changes with each refresh is refused
+// where no parameter tells applications of it.
+func TestRotationNeedsALead(t *testing.T) {
+	c := switching(t)
+	set := &c.Targets[0].Clusters[0]
+	user := set.Logins[0].User
+	set.Logins[0].Rotate = new(true)
+	const want = "logins[0].rotate: no parameter"
+	if err := c.Validate(); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("error = %v, want %q", err, want)
+	}
+	c.Targets[0].Switch.Parameters = append(c.Targets[0].Switch.Parameters, Parameter{Name: "/shop/login", Value: "${secret:shop-orders/" + user + "}"})
+	if err := c.Validate(); err != nil {
+		t.Error(err)
+	}
+	c.Targets[0].Switch = nil
+	if err := c.Validate(); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("without a switch: error = %v, want %q", err, want)
 	}
 }

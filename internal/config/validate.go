@@ -94,11 +94,34 @@ func (t Target) validate(at string, p *Problems) {
 		s.validate(fmt.Sprintf("%s.clusters[%d]", at, i), p)
 		s.validateSettings(fmt.Sprintf("%s.clusters[%d]", at, i), t.Account, p)
 	}
+	t.validateRotation(at, p)
 	for i, s := range t.Tables {
 		s.validate(fmt.Sprintf("%s.tables[%d]", at, i), p)
 	}
 	if t.Switch != nil {
 		t.Switch.validate(at+".switch", t, p)
+	}
+}
+
+// validateRotation wants applications to be told of passwords that change: a
+// login that nothing leads to would lock them out of the next generation.
+func (t Target) validateRotation(at string, p *Problems) {
+	for i, s := range t.Clusters {
+		for j, l := range s.Logins {
+			if !l.Rotates() {
+				continue
+			}
+			told := false
+			if t.Switch != nil {
+				for _, r := range t.Switch.References() {
+					of, err := t.ClusterSettings(r.Item)
+					told = told || r.What == AskSecret && r.User == l.User && err == nil && of.Match == s.Match
+				}
+			}
+			if !told {
+				p.addf("%s.clusters[%d].logins[%d].rotate: no parameter of the target's switch has ${secret:<cluster>/%s}, so applications would not learn the new password", at, i, j, l.User)
+			}
+		}
 	}
 }
 

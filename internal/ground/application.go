@@ -7,7 +7,7 @@ import "github.com/dbferry/dbferry/internal/config"
 //
 // Values of parameters and records may hold host names that only the simulated
 // AWS knows: ${proxy:NAME}, ${cluster:ID} and ${reader:ID}; ${stream:TABLE} is
-// the ARN of a table's stream.
+// the ARN of a table's stream, ${secretArn:NAME} that of a secret.
 type Application struct {
 	Generations []Generation `json:"generations,omitempty"`
 	Proxies     []Proxy      `json:"proxies,omitempty"`
@@ -27,6 +27,8 @@ type Generation struct {
 	// Recorded says that the target's ledger knows it, as it does after a refresh
 	// by dbferry; only such a generation can be switched to.
 	Recorded bool `json:"recorded,omitempty"`
+	// Rotated says that logins which rotate have a secret of this generation.
+	Rotated bool `json:"rotated,omitempty"`
 }
 
 // Proxy is an RDS Proxy. Its role may read its secrets.
@@ -80,6 +82,8 @@ type Use struct {
 	Before string `json:"before,omitempty"` // what stands before and
 	After  string `json:"after,omitempty"`  // after it in that variable, as in a URL
 	Secret string `json:"secret,omitempty"` // variable with {"username","password"}
+	// SecretAt, in place of Secret, is the variable that says which secret to read.
+	SecretAt string `json:"secretAt,omitempty"`
 }
 
 // Hook is what a switch runs of the user's: a function, a document, or a

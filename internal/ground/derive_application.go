@@ -22,6 +22,7 @@ const (
 	AskCluster = "cluster"
 	AskReader  = "reader"
 	AskStream  = "stream"
+	AskSecret  = "secretArn"
 )
 
 // FirstGeneration is the refresh id of what serves in a derived ground.
@@ -32,6 +33,7 @@ type Serving struct {
 	RefreshID string   // of the generation that serves
 	Others    []string // refresh ids of further generations, which lie idle; a pair's idle proxy has the first of them
 	Recorded  bool     // the target's ledger knows them
+	Rotated   bool     // logins that rotate have a password of each generation
 
 	// Lane, when given, takes the place of the configuration's targets[].switch:
 	// each cluster is reached in this lane. CNAME then makes hosts records of a
@@ -151,7 +153,7 @@ func (d *deriver) generations(c config.Config) {
 			d.all.Tables = append(d.all.Tables, table.Name)
 		}
 	}
-	d.all.Recorded = d.serving.Recorded
+	d.all.Recorded, d.all.Rotated = d.serving.Recorded, d.serving.Rotated
 	for _, id := range append([]string{d.serving.RefreshID}, d.serving.Others...) {
 		d.all.RefreshID = id
 		d.app.Generations = append(d.app.Generations, d.all)
@@ -173,19 +175,21 @@ func (d *deriver) clusters() []Cluster {
 func (d *deriver) proxies() {
 	for _, cl := range d.clusters() {
 		for i, name := range d.t.Switch.Pointer(cl.ID).Proxies {
-			p := Proxy{Name: name, Engine: cl.Engine, Secrets: d.secrets(cl.ID), Subnets: d.app.Subnets, Groups: d.t.Switch.ProxySecurityGroups}
-			if i == 0 {
-				p.Cluster = names.RestoredCluster(cl.ID, d.serving.RefreshID)
-			} else if len(d.serving.Others) > 0 {
-				p.Cluster = names.RestoredCluster(cl.ID, d.serving.Others[0])
+			p := Proxy{Name: name, Engine: cl.Engine, Subnets: d.app.Subnets, Groups: d.t.Switch.ProxySecurityGroups}
+			if id := slices.Concat([]string{d.serving.RefreshID}, d.serving.Others, []string{"", ""})[i]; id != "" {
+				p.Cluster = names.RestoredCluster(cl.ID, id)
+				p.Secrets = d.secrets(cl.ID, id)
+			} else {
+				p.Secrets = d.secrets(cl.ID, d.serving.RefreshID)
 			}
 			d.app.Proxies = append(d.app.Proxies, p)
 		}
 	}
 }
 
-// secrets are the logins that a cluster's proxies know, the application's first.
-func (d *deriver) secrets(cluster string) []string {
+// secrets are the logins that a proxy of a cluster's generation knows, the
+// application's first.
+func (d *deriver) secrets(cluster, refreshID string) []string {
 	set, err := d.t.ClusterSettings(cluster)
 	if err != nil {
 		return nil
@@ -194,13 +198,21 @@ func (d *deriver) secrets(cluster string) []string {
 	if !ok {
 		return []string{set.MasterSecret}
 	}
-	out := []string{app.Secret}
+	out := []string{d.secret(cluster, refreshID, app)}
 	for _, l := range set.Logins {
 		if l.Secret != app.Secret {
-			out = append(out, l.Secret)
+			out = append(out, d.secret(cluster, refreshID, l))
 		}
 	}
 	return out
+}
+
+// secret is the name of the secret with which a login opens a generation.
+func (d *deriver) secret(cluster, refreshID string, l config.Login) string {
+	if d.serving.Rotated && l.Rotates() {
+		return names.LoginSecret(d.t.Name, cluster, refreshID, l.User)
+	}
+	return l.Secret
 }
 
 // value fills a template of the configuration for the generation that serves.
@@ -219,7 +231,7 @@ func (d *deriver) value(template string) (string, error) {
 		return map[string]string{
 			config.AskRefresh: id, config.AskEndpoint: d.endpoint(r.Item), config.AskWriter: ask(AskCluster, cluster), config.AskReader: ask(AskReader, cluster),
 			config.AskPort: fmt.Sprint(d.port(r.Item)), config.AskCluster: cluster,
-			config.AskTable: table, config.AskTableARN: "arn:aws:dynamodb:" + d.region + ":" + d.t.Account + ":table/" + table, config.AskStream: ask(AskStream, table),
+			config.AskSecret: d.secretOf(r.Item, r.User), config.AskTable: table, config.AskTableARN: "arn:aws:dynamodb:" + d.region + ":" + d.t.Account + ":table/" + table, config.AskStream: ask(AskStream, table),
 		}[r.What], nil
 	})
 }
@@ -281,14 +293,49 @@ func (d *deriver) services() {
 	}
 	for i, cl := range d.clusters() {
 		u := d.use(&client, fmt.Sprintf("DATABASE_%d_HOST", i+1), cl.ID, config.AskEndpoint, config.AskWriter)
-		u.Engine, u.Secret = cl.Engine, fmt.Sprintf("DATABASE_%d_LOGIN", i+1)
-		client.Secrets[u.Secret] = d.secrets(cl.ID)[0]
+		u.Engine = cl.Engine
+		if p := d.tellsSecret(cl.ID); p != "" {
+			u.SecretAt = fmt.Sprintf("DATABASE_%d_SECRET", i+1)
+			client.Parameters[u.SecretAt] = p
+		} else {
+			u.Secret = fmt.Sprintf("DATABASE_%d_LOGIN", i+1)
+			client.Secrets[u.Secret] = d.secrets(cl.ID, d.serving.RefreshID)[0]
+		}
 		client.Databases = append(client.Databases, u)
 	}
 	for i, table := range d.all.Tables {
 		client.Tables = append(client.Tables, d.use(&client, fmt.Sprintf("TABLE_%d", i+1), table, config.AskTable))
 	}
 	d.app.Services = append([]Service{client}, d.app.Services...)
+}
+
+// tellsSecret is the parameter that holds nothing but which secret the login has
+// with which a cluster is proved; empty when there is none.
+func (d *deriver) tellsSecret(cluster string) string {
+	set, err := d.t.ClusterSettings(cluster)
+	l, ok := set.ProofLogin(d.t.Switch.Pointer(cluster).Login)
+	if err != nil || !ok {
+		return ""
+	}
+	for _, p := range d.t.Switch.Parameters {
+		if p.Value == (config.Reference{What: config.AskSecret, Item: cluster, User: l.User}).String() {
+			return p.Name
+		}
+	}
+	return ""
+}
+
+// secretOf is what applications are told of a login's secret.
+func (d *deriver) secretOf(cluster, user string) string {
+	set, _ := d.t.ClusterSettings(cluster)
+	for _, l := range set.Logins {
+		if l.User == user && d.serving.Rotated && l.Rotates() {
+			return "${" + AskSecret + ":" + names.LoginSecret(d.t.Name, cluster, d.serving.RefreshID, user) + "}"
+		} else if l.User == user {
+			return l.Secret
+		}
+	}
+	return ""
 }
 
 // use finds how the application learns of an item: from a parameter with one

@@ -183,6 +183,52 @@ func RestoredAlarmsOf(restored string) string {
 // RestoredAlarms begins the name of every alarm on a restored resource.
 const RestoredAlarms = Prefix + "/"
 
+// IsSecret says whether an ARN is that of a secret's name, to which AWS adds a
+// hyphen and six characters.
+func IsSecret(arn, name string) bool {
+	_, id, found := strings.Cut(arn, ":secret:")
+	return arn == name || found && len(id) == len(name)+7 && strings.HasPrefix(id, name+"-")
+}
+
+// LoginSecrets begins the names of the secrets that refreshes make for a
+// target's logins.
+func LoginSecrets(target string) string { return Prefix + "/" + target + "/" }
+
+// LoginSecret names the secret with a login's password in one generation. The
+// refresh id is not its end: a name that ends in a hyphen and six characters is
+// taken for a part of an ARN (Secrets Manager API Reference, CreateSecret).
+func LoginSecret(target, source, refreshID, user string) string {
+	return LoginSecrets(target) + source + "/" + refreshID + "/" + secretUser(user)
+}
+
+// IsLoginSecret says whether an ARN is that of some generation's secret of a
+// login.
+func IsLoginSecret(arn, target, source, user string) bool {
+	_, name, _ := strings.Cut(arn, ":secret:")
+	rest, ours := strings.CutPrefix(name, LoginSecrets(target)+source+"/")
+	if !ours || len(rest) < 7 {
+		return false
+	}
+	_, is, _ := strings.Cut(rest[:len(rest)-7], "/") // without the suffix of the ARN
+	return is == secretUser(user)
+}
+
+// secretUser is a user's name in the characters that a secret's name may have.
+func secretUser(user string) string {
+	ok := func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("_+=.@-", r) {
+			return r
+		}
+		return '_'
+	}
+	if clean := strings.Map(ok, user); clean == user {
+		return user
+	} else {
+		sum := sha256.Sum256([]byte(user))
+		return clean + "+" + hex.EncodeToString(sum[:])[:8]
+	}
+}
+
 // cut keeps at most n bytes, and no half of a character.
 func cut(s string, n int) string { return strings.ToValidUTF8(s[:min(n, len(s))], "") }
 

@@ -109,3 +109,29 @@ func TestRestoredAlarm(t *testing.T) {
 		}
 	}
 }
+
+// TestLoginSecret: a generation's secret is told by its ARN from other users',
+// other clusters' and the target's own, and no name looks like a part of an ARN.
+func TestLoginSecret(t *testing.T) {
+	const id, arn = "202611230300-a1b2c3", "arn:aws:secretsmanager:eu-west-1:222222222222:secret:"
+	for _, user := range []string{"orders_app", "with-abcdef", "päivi/o'hara", "a b"} {
+		name := LoginSecret("staging", "shop-orders", id, user)
+		for _, r := range name {
+			if !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/_+=.@-", r) {
+				t.Errorf("%s: Secrets Manager takes no %q", name, r)
+			}
+		}
+		if !IsLoginSecret(arn+name+"-Xy12Zz", "staging", "shop-orders", user) {
+			t.Errorf("%s is not known", name)
+		}
+		for _, other := range []string{name, arn + name, arn + LoginSecret("staging", "shop-orders", id, user+"x") + "-Xy12Zz", arn + LoginSecret("staging", "shop-order", id, user) + "-Xy12Zz",
+			arn + LoginSecret("qa", "shop-orders", id, user) + "-Xy12Zz", arn + "staging/shop/app-Xy12Zz"} {
+			if IsLoginSecret(other, "staging", "shop-orders", user) {
+				t.Errorf("%s is taken for the secret of %s", other, user)
+			}
+		}
+	}
+	if LoginSecret("staging", "shop-orders", id, "a b") == LoginSecret("staging", "shop-orders", id, "a_b") {
+		t.Error("two users share a name")
+	}
+}

@@ -34,6 +34,10 @@ type CandidateItem struct {
 	CutOff      CutOff       `json:"cutOff"`
 	Differences []Difference `json:"differences,omitempty"`
 	Carried     []string     `json:"carried,omitempty"` // settings that a restore loses, as in production again
+
+	// Secrets are the ARNs of the secrets that the refresh made for a cluster's
+	// logins, by user; the others have what logins[].secret says.
+	Secrets map[string]string `json:"secrets,omitempty"`
 }
 
 // ParseCandidate reads the record of a candidate; CandidateKey is its key in the
@@ -134,7 +138,7 @@ func (s *recordCandidate) judge(ctx context.Context, p Plan) (Candidate, error) 
 		if _, _, err := s.ledger.Get(ctx, itemKey(p.RefreshID, it.Kind, it.ID, "item"), &m); err != nil {
 			return err
 		}
-		fin, ok, err := s.finished(ctx, p.RefreshID, it)
+		fin, cred, ok, err := s.finished(ctx, p.RefreshID, it)
 		if err == nil && !ok {
 			missing[i] = s.why(ctx, p.RefreshID, it.Kind, it.ID)
 		}
@@ -143,7 +147,7 @@ func (s *recordCandidate) judge(ctx context.Context, p Plan) (Candidate, error) 
 		}
 		var made Restored
 		err = s.fact(ctx, ItemInput{RefreshID: p.RefreshID, Item: MapItem{Kind: it.Kind, ID: it.ID}}, "restore-"+string(it.Kind), &made)
-		c.Items[i] = CandidateItem{Kind: it.Kind, Source: it.ID, Name: made.Name, CutOff: m.CutOff, Differences: fin.Differences, Carried: fin.Carried}
+		c.Items[i] = CandidateItem{Kind: it.Kind, Source: it.ID, Name: made.Name, CutOff: m.CutOff, Differences: fin.Differences, Carried: fin.Carried, Secrets: cred.Secrets}
 		return err
 	})
 	if err != nil {
@@ -161,18 +165,17 @@ func (s *recordCandidate) judge(ctx context.Context, p Plan) (Candidate, error) 
 }
 
 // finished reads the facts without which an item is not safe to use.
-func (s *recordCandidate) finished(ctx context.Context, id string, it Planned) (Finished, bool, error) {
-	var fin Finished
+func (s *recordCandidate) finished(ctx context.Context, id string, it Planned) (fin Finished, cred Credentials, found bool, err error) {
 	fact := "finish-table"
 	if it.Kind == Cluster {
-		_, found, err := s.ledger.Get(ctx, itemKey(id, it.Kind, it.ID, "reset-credentials"), &Credentials{})
+		_, found, err := s.ledger.Get(ctx, itemKey(id, it.Kind, it.ID, "reset-credentials"), &cred)
 		if err != nil || !found {
-			return fin, false, err
+			return fin, cred, false, err
 		}
 		fact = "finish-cluster"
 	}
-	_, found, err := s.ledger.Get(ctx, itemKey(id, it.Kind, it.ID, fact), &fin)
-	return fin, found, err
+	_, found, err = s.ledger.Get(ctx, itemKey(id, it.Kind, it.ID, fact), &fin)
+	return fin, cred, found, err
 }
 
 func span(a, b CutOff) CutOff {

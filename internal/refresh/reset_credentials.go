@@ -23,6 +23,9 @@ import (
 type Credentials struct {
 	Proved []string `json:"proved"` // accounts that logged in with the target's secret
 	Locked []string `json:"locked"` // accounts that can no longer log in
+
+	// Secrets are the ARNs of those that this refresh made, by user.
+	Secrets map[string]string `json:"secrets,omitempty"`
 }
 
 type resetCredentials struct {
@@ -44,6 +47,7 @@ type access struct {
 	login  dbconn.Login // the master user's
 	master credential
 	users  map[string]credential // by user name
+	made   map[string]string     // ARNs of the secrets that this refresh made, by user name
 }
 
 // kept is what an account of this name logs in with from now on. A MySQL master
@@ -69,7 +73,7 @@ func (s *resetCredentials) do(ctx context.Context, in ItemInput) (converge.Answe
 	if err != nil {
 		return converge.Answer{}, nil, err
 	}
-	acc, err := s.access(ctx, set, it, c)
+	acc, err := s.access(ctx, in, set, it, c)
 	if err != nil {
 		return converge.Answer{}, nil, err
 	}
@@ -86,8 +90,9 @@ func (s *resetCredentials) do(ctx context.Context, in ItemInput) (converge.Answe
 	return converge.DoneNow(), fact, err
 }
 
-// access reads all secrets before anything is changed.
-func (s *resetCredentials) access(ctx context.Context, set config.ClusterSettings, it ManifestItem, c *rdstypes.DBCluster) (access, error) {
+// access reads all secrets, and makes those of the generation, before the
+// database is changed.
+func (s *resetCredentials) access(ctx context.Context, in ItemInput, set config.ClusterSettings, it ManifestItem, c *rdstypes.DBCluster) (access, error) {
 	master, err := readSecret(ctx, s.secrets, set.MasterSecret)
 	if err != nil {
 		return access{}, err
@@ -95,7 +100,7 @@ func (s *resetCredentials) access(ctx context.Context, set config.ClusterSetting
 	if err := master.usableMaster(set.MasterSecret, it.Settings.Cluster.MasterUser); err != nil {
 		return access{}, err
 	}
-	acc := access{master: master, users: map[string]credential{}, login: dbconn.Login{
+	acc := access{master: master, users: map[string]credential{}, made: map[string]string{}, login: dbconn.Login{
 		Engine: it.Settings.Cluster.Engine, Host: aws.ToString(c.Endpoint), Port: int(aws.ToInt32(c.Port)), User: master.User, Password: master.password,
 	}}
 	for _, l := range set.Logins {
@@ -107,6 +112,16 @@ func (s *resetCredentials) access(ctx context.Context, set config.ClusterSetting
 			return access{}, fault.New(fault.LoginFailed, "use the secret", l.Secret, "correct the secret or logins in dbferry.json", "it is for user %q, not for %q", cred.User, l.User)
 		}
 		acc.users[l.User] = cred
+	}
+	for _, l := range set.Logins {
+		if !l.Rotates() {
+			continue
+		}
+		arn, cred, err := s.rotated(ctx, in, l)
+		if err != nil {
+			return access{}, err
+		}
+		acc.users[l.User], acc.made[l.User] = cred, arn
 	}
 	return acc, nil
 }
@@ -168,7 +183,7 @@ func (s *resetCredentials) setAll(ctx context.Context, db *sql.DB, acc access) (
 	if err != nil {
 		return Credentials{}, s.databaseError("list the accounts", acc, err)
 	}
-	fact := Credentials{Proved: []string{acc.master.User}, Locked: []string{}}
+	fact := Credentials{Proved: []string{acc.master.User}, Locked: []string{}, Secrets: acc.made}
 	for _, a := range all {
 		if a.User == acc.master.User && (a.Host == "" || a.Host == "%") {
 			continue // RDS has set it

@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	ddbtypes "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	rdstypes "github.com/aws/aws-sdk-go-v2/service/rds/types"
+	smtypes "github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 
 	"github.com/dbferry/dbferry/internal/fault"
 	"github.com/dbferry/dbferry/internal/names"
@@ -15,6 +16,15 @@ import (
 
 // RDSTags makes a map of a tag list.
 func RDSTags(list []rdstypes.Tag) map[string]string {
+	tags := map[string]string{}
+	for _, t := range list {
+		tags[aws.ToString(t.Key)] = aws.ToString(t.Value)
+	}
+	return tags
+}
+
+// SecretTags makes a map of a tag list.
+func SecretTags(list []smtypes.Tag) map[string]string {
 	tags := map[string]string{}
 	for _, t := range list {
 		tags[aws.ToString(t.Key)] = aws.ToString(t.Value)

@@ -84,7 +84,7 @@ func (s *stage) application(x site) (*stagingapp.App, error) {
 // useOfDatabase asks for orders, or where a user's dump takes the sample's place
 // for anything.
 func (s *stage) useOfDatabase(u ground.Use) stagingapp.Database {
-	d := stagingapp.Database{Name: u.Name, Engine: u.Engine, HostVar: stagingapp.Variable{Name: u.At, Before: u.Before, After: u.After}, SecretVar: u.Secret, Port: 3306, Query: "SELECT COUNT(*) FROM shop.orders"}
+	d := stagingapp.Database{Name: u.Name, Engine: u.Engine, HostVar: stagingapp.Variable{Name: u.At, Before: u.Before, After: u.After}, SecretVar: u.Secret, SecretAt: u.SecretAt, Port: 3306, Query: "SELECT COUNT(*) FROM shop.orders"}
 	if u.Engine == rds.AuroraPostgreSQL {
 		d.Port = 5432
 	}

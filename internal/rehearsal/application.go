@@ -13,6 +13,7 @@ import (
 	"github.com/dbferry/dbferry/internal/awsworld/kms"
 	"github.com/dbferry/dbferry/internal/awsworld/rds"
 	"github.com/dbferry/dbferry/internal/awsworld/route53"
+	"github.com/dbferry/dbferry/internal/awsworld/secretsmanager"
 	"github.com/dbferry/dbferry/internal/awsworld/service"
 	"github.com/dbferry/dbferry/internal/awsworld/ssm"
 	"github.com/dbferry/dbferry/internal/config"
@@ -70,7 +71,7 @@ func (s *stage) putRoles(x site) error {
 	for _, r := range []struct{ name, service, statements string }{
 		{proxyRole, "rds.amazonaws.com", secrets},
 		{executionRole, "ecs-tasks.amazonaws.com", parameters + "," + secrets},
-		{taskRole, "ecs-tasks.amazonaws.com", allow("dynamodb:GetItem", tables) + "," + allow("dynamodb:Query", tables)},
+		{taskRole, "ecs-tasks.amazonaws.com", allow("dynamodb:GetItem", tables) + "," + allow("dynamodb:Query", tables) + "," + secrets},
 	} {
 		if err := s.putUserRole(p.Account, r.name, r.service, r.statements); err != nil {
 			return err
@@ -108,6 +109,9 @@ func (s *stage) putGenerations(x site) error {
 		for _, c := range s.ground.Clusters {
 			if slices.Contains(g.Clusters, c.ID) {
 				if err := s.putGenerationCluster(x.target, g.RefreshID, key, c); err != nil {
+					return err
+				}
+				if err := s.putLoginSecrets(x.target, g, c.ID); err != nil {
 					return err
 				}
 			}
@@ -150,6 +154,29 @@ func (s *stage) putGenerationCluster(t config.Target, refreshID, key string, c g
 			spec.Class = set.InstanceClass
 		}
 		if err := s.rds.PutInstance(t.Account, spec); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// rotated are the logins of a cluster that have a secret of a generation.
+func rotated(t config.Target, g ground.Generation, cluster string) []config.Login {
+	set, err := t.ClusterSettings(cluster)
+	if err != nil || !g.Rotated {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(set.Logins), func(l config.Login) bool { return !l.Rotates() })
+}
+
+func (s *stage) putLoginSecrets(t config.Target, g ground.Generation, cluster string) error {
+	for _, l := range rotated(t, g, cluster) {
+		value, err := json.Marshal(map[string]string{"username": l.User, "password": s.w.Hex(24)})
+		if err != nil {
+			return err
+		}
+		spec := secretsmanager.SecretSpec{Name: names.LoginSecret(t.Name, cluster, g.RefreshID, l.User), Value: string(value), Tags: generationTags(t.Name, g.RefreshID, cluster)}
+		if _, err := s.secrets.PutSecret(t.Account, spec); err != nil {
 			return err
 		}
 	}
@@ -214,6 +241,8 @@ func (s *stage) resolve(account, value string) (string, error) {
 			found, _, ok = s.rds.ClusterEndpoints(account, r.Item)
 		case ground.AskReader:
 			_, found, ok = s.rds.ClusterEndpoints(account, r.Item)
+		case ground.AskSecret:
+			found, ok = s.secrets.ARN(account, r.Item)
 		case ground.AskStream:
 			found, ok = s.dynamodb.StreamARN(account, r.Item)
 		}
@@ -263,7 +292,7 @@ func (s *stage) fillGenerations(ctx context.Context) error {
 				if !slices.Contains(g.Clusters, c.ID) {
 					continue
 				}
-				if err := s.fillGeneration(ctx, x.target, g.RefreshID, c); err != nil {
+				if err := s.fillGeneration(ctx, x.target, g, c); err != nil {
 					return fmt.Errorf("data of %s: %w", names.RestoredCluster(c.ID, g.RefreshID), err)
 				}
 			}
@@ -274,7 +303,7 @@ func (s *stage) fillGenerations(ctx context.Context) error {
 
 // fillGeneration works as the target's master user on what a refresh would have
 // left there: the data set's data, and the target's own users.
-func (s *stage) fillGeneration(ctx context.Context, t config.Target, refreshID string, c ground.Cluster) error {
+func (s *stage) fillGeneration(ctx context.Context, t config.Target, g ground.Generation, c ground.Cluster) error {
 	set, err := t.ClusterSettings(c.ID)
 	if err != nil {
 		return err
@@ -285,13 +314,17 @@ func (s *stage) fillGeneration(ctx context.Context, t config.Target, refreshID s
 	}
 	c.Master, c.Users, c.SQL = ground.User{Name: master.Username, Password: master.Password}, nil, nil
 	for _, l := range set.Logins {
-		own, err := s.loginOf(t.Account, l.Secret)
+		secret := l.Secret
+		if slices.ContainsFunc(rotated(t, g, c.ID), func(r config.Login) bool { return r.User == l.User }) {
+			secret = names.LoginSecret(t.Name, c.ID, g.RefreshID, l.User)
+		}
+		own, err := s.loginOf(t.Account, secret)
 		if err != nil {
 			return err
 		}
 		c.Users = append(c.Users, ground.User{Name: l.User, Password: own.Password})
 	}
-	server, err := s.databases.server(t.Account + "/" + names.RestoredCluster(c.ID, refreshID))
+	server, err := s.databases.server(t.Account + "/" + names.RestoredCluster(c.ID, g.RefreshID))
 	if err != nil {
 		return err
 	}

@@ -54,7 +54,14 @@ func (s *stage) recordGeneration(ctx context.Context, x site, g ground.Generatio
 	}
 	c := refresh.Candidate{RefreshID: g.RefreshID, Target: x.target.Name, RecordedAt: at.Add(2 * time.Hour), CutOff: refresh.CutOff{NotBefore: at, NotAfter: at.Add(time.Hour)}}
 	for _, id := range g.Clusters {
-		c.Items = append(c.Items, refresh.CandidateItem{Kind: refresh.Cluster, Source: id, Name: names.RestoredCluster(id, g.RefreshID), CutOff: c.CutOff})
+		it := refresh.CandidateItem{Kind: refresh.Cluster, Source: id, Name: names.RestoredCluster(id, g.RefreshID), CutOff: c.CutOff}
+		for _, l := range rotated(x.target, g, id) {
+			if it.Secrets == nil {
+				it.Secrets = map[string]string{}
+			}
+			it.Secrets[l.User], _ = s.secrets.ARN(x.target.Account, names.LoginSecret(x.target.Name, id, g.RefreshID, l.User))
+		}
+		c.Items = append(c.Items, it)
 	}
 	for _, id := range g.Tables {
 		c.Items = append(c.Items, refresh.CandidateItem{Kind: refresh.Table, Source: id, Name: names.RestoredTable(id, g.RefreshID), CutOff: c.CutOff})

@@ -95,7 +95,7 @@ func TestEveryStateOfASwitch(t *testing.T) {
 		left[name] = !slices.Contains(switchTimeouts, name)
 	}
 	play(t, recorded(t, ground.LanePair), func(_ *rehearsal.Rehearsal, o *rehearsal.Operator) error {
-		d, n := &disturber{&switcher{o, t, latest}, served, false}, 0
+		d, n := &disturber{switcher: &switcher{o, t, latest}, at: served, full: false}, 0
 		for _, r := range rides {
 			whole := d.run(d.set(r))
 			d.Heal()

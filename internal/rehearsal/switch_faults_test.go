@@ -47,15 +47,18 @@ func servingWorld(t testing.TB, lane, refreshID string, others ...string) rehear
 // disturber switches a target back and forth, and is disturbed.
 type disturber struct {
 	*switcher
-	at   string // generation that serves
-	full bool   // every kind of pointer is looked at
+	at   string   // generation that serves
+	full bool     // every kind of pointer is looked at
+	gens []string // to switch among, in turn; none: served and latest
 }
 
+// other is the generation that the next switch leads to.
 func (d *disturber) other() string {
-	if d.at == served {
-		return latest
+	gens := d.gens
+	if len(gens) == 0 {
+		gens = []string{served, latest}
 	}
-	return served
+	return gens[(slices.Index(gens, d.at)+1)%len(gens)]
 }
 
 // stands says that everything leads to a generation.
@@ -149,7 +152,7 @@ func TestEveryCallOfASwitchFails(t *testing.T) {
 	for name, sc := range map[string]rehearsal.Scenario{"every pointer": both(t), ground.LaneSingle: recorded(t, ground.LaneSingle), ground.LaneNone: recorded(t, ground.LaneNone)} {
 		t.Run(name, func(t *testing.T) {
 			play(t, sc, func(_ *rehearsal.Rehearsal, o *rehearsal.Operator) error {
-				d := &disturber{&switcher{o, t, latest}, served, name == "every pointer"}
+				d := &disturber{switcher: &switcher{o, t, latest}, at: served, full: name == "every pointer"}
 				d.disturbed("nothing")
 				d.disturbed("nothing, on the way back")
 				n, every := 0, every

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/rds"
+	rdstypes "github.com/aws/aws-sdk-go-v2/service/rds/types"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
 	"github.com/dbferry/dbferry/internal/asl"
@@ -119,15 +120,21 @@ func (s *switcher) table(refreshID string) {
 	}
 }
 
+func (s *switcher) proxies() []rdstypes.DBProxy {
+	s.t.Helper()
+	all, err := rds.NewFromConfig(s.AWS("222222222222")).DescribeDBProxies(s.t.Context(), &rds.DescribeDBProxiesInput{})
+	if err != nil {
+		s.t.Error(err)
+		return nil
+	}
+	return all.DBProxies
+}
+
 func (s *switcher) proxied(refreshID string) {
 	s.t.Helper()
 	var served []string
 	proxies := rds.NewFromConfig(s.AWS("222222222222"))
-	all, err := proxies.DescribeDBProxies(s.t.Context(), &rds.DescribeDBProxiesInput{})
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	for _, p := range all.DBProxies {
+	for _, p := range s.proxies() {
 		targets, err := proxies.DescribeDBProxyTargets(s.t.Context(), &rds.DescribeDBProxyTargetsInput{DBProxyName: p.DBProxyName})
 		if err != nil {
 			s.t.Fatal(err)
@@ -140,7 +147,7 @@ func (s *switcher) proxied(refreshID string) {
 			}
 		}
 	}
-	if want := names.RestoredCluster("shop-orders", refreshID); len(all.DBProxies) > 0 && !slices.Contains(served, want) {
+	if want := names.RestoredCluster("shop-orders", refreshID); len(s.proxies()) > 0 && !slices.Contains(served, want) {
 		s.t.Errorf("proxies lead to %v, want %s", served, want)
 	}
 }

@@ -147,7 +147,7 @@ func (s Scenario) switchScene(c config.Config, g ground.Ground) (ground.Ground, 
 		return g, fmt.Errorf("target %s has no switch in dbferry.json; docs/switch.md shows one", t.Name)
 	}
 	const latest = "202602080300-b2c3d4"
-	serving := ground.Serving{RefreshID: latest, Others: []string{ground.FirstGeneration}, Recorded: true}
+	serving := ground.Serving{RefreshID: latest, Others: []string{ground.FirstGeneration}, Recorded: true, Rotated: true}
 	switch s.SwitchTo {
 	case ToPrevious:
 	case ToLatest:

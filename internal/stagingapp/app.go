@@ -12,6 +12,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"github.com/dbferry/dbferry/internal/awsworld/ecs"
 	"github.com/dbferry/dbferry/internal/dbconn"
@@ -39,6 +40,7 @@ type Database struct {
 	HostVar   Variable
 	Port      int
 	SecretVar string // the variable with {"username","password"}
+	SecretAt  string // or the variable that says which secret to read
 	Query     string // answers one value
 }
 
@@ -81,6 +83,7 @@ func Task(env map[string]string) func() []ecs.Task {
 type App struct {
 	Config
 	dynamodb *dynamodb.Client
+	secrets  *secretsmanager.Client
 	pools    map[string]*pool
 	turn     int
 	watched  int
@@ -94,7 +97,7 @@ func New(c Config) *App {
 	if c.Timeout == 0 {
 		c.Timeout = DefaultTimeout
 	}
-	return &App{Config: c, dynamodb: dynamodb.NewFromConfig(c.AWS), pools: map[string]*pool{}, record: newRecord()}
+	return &App{Config: c, dynamodb: dynamodb.NewFromConfig(c.AWS), secrets: secretsmanager.NewFromConfig(c.AWS), pools: map[string]*pool{}, record: newRecord()}
 }
 
 // Start lets it work until Stop, as processes of the kernel.

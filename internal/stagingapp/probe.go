@@ -10,8 +10,10 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"github.com/dbferry/dbferry/internal/awsworld/ecs"
 	"github.com/dbferry/dbferry/internal/dbconn"
@@ -72,13 +74,13 @@ func (a *App) open(ctx context.Context, t ecs.Task, d Database) (*pool, error) {
 	if err != nil {
 		return nil, err
 	}
-	secret, err := value(t, "", Variable{Name: d.SecretVar})
+	secret, err := a.secret(ctx, t, d)
 	if err != nil {
 		return nil, err
 	}
 	var login struct{ Username, Password string }
 	if json.Unmarshal([]byte(secret), &login) != nil {
-		return nil, fmt.Errorf("variable %s is not a secret with username and password", d.SecretVar)
+		return nil, fmt.Errorf("variable %s%s leads to no secret with username and password", d.SecretVar, d.SecretAt)
 	}
 	db, err := dbconn.Open(ctx, a.Dialer, dbconn.Login{Engine: d.Engine, Host: host, Port: d.Port, User: login.Username, Password: login.Password})
 	if err != nil {
@@ -89,6 +91,22 @@ func (a *App) open(ctx context.Context, t ecs.Task, d Database) (*pool, error) {
 		return nil, errors.Join(err, db.Close())
 	}
 	return &pool{t.ID, db, conn}, nil
+}
+
+// secret is what a variable holds, or the secret that one names.
+func (a *App) secret(ctx context.Context, t ecs.Task, d Database) (string, error) {
+	if d.SecretAt == "" {
+		return value(t, "", Variable{Name: d.SecretVar})
+	}
+	id, err := value(t, "", Variable{Name: d.SecretAt})
+	if err != nil {
+		return "", err
+	}
+	out, err := a.secrets.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: &id})
+	if err != nil {
+		return "", err
+	}
+	return aws.ToString(out.SecretString), nil
 }
 
 // value is the literal, or what a variable of the task holds.

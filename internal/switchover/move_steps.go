@@ -7,7 +7,8 @@ import (
 	"github.com/dbferry/dbferry/internal/ledger"
 )
 
-// mover is a step that makes the plan's moves of some kinds.
+// mover is a step that makes the plan's moves of some kinds, one kind after the
+// other.
 type mover struct {
 	*step
 	kinds []MoveKind
@@ -30,13 +31,20 @@ func (s *mover) do(ctx context.Context, p *Plan, ver ledger.Version) (bool, erro
 	if err := s.setPhase(ctx, p, ver, Moving); err != nil {
 		return false, err
 	}
-	return s.all(ctx, p, moves, Forward)
+	for _, kind := range s.kinds {
+		if done, err := s.all(ctx, p, p.of(kind), Forward); err != nil || !done {
+			return false, err
+		}
+	}
+	return true, nil
 }
 
 // NewPointProxy builds point-proxy: every serving proxy gets the candidate's
-// cluster in place of the old one. From the deregistration until AWS has made
+// secrets, which it needs to come up, and then its cluster in place of the old one. From the deregistration until AWS has made
 // the new target available, applications wait; so it looks every second.
-func NewPointProxy(rt lambdafn.Runtime) (lambdafn.Handler, error) { return newMover(rt, Proxy) }
+func NewPointProxy(rt lambdafn.Runtime) (lambdafn.Handler, error) {
+	return newMover(rt, ProxySecret, Proxy)
+}
 
 // NewWriteParameters builds write-parameters: SSM parameters and CNAME records
 // lead to the candidate; what they were is in the plan.

@@ -10,10 +10,12 @@ import (
 // moves lists what leads from the live pointers to the generation. A pointer
 // that is there already is no move; services and hooks follow only when
 // something moves.
-func (s *planSwitch) moves(p *Plan, g generation, live pointers) error {
+func (s *planSwitch) moves(ctx context.Context, p *Plan, g generation, live pointers) error {
 	for _, it := range p.Items {
 		if it.Kind == refresh.Cluster {
-			s.proxyMoves(p, it, live, g)
+			if err := s.proxyMoves(ctx, p, it, live, g); err != nil {
+				return err
+			}
 		}
 	}
 	for _, v := range s.t.Switch.Parameters {
@@ -38,18 +40,25 @@ func (s *planSwitch) moves(p *Plan, g generation, live pointers) error {
 	return nil
 }
 
-func (s *planSwitch) proxyMoves(p *Plan, it Item, live pointers, g generation) {
+func (s *planSwitch) proxyMoves(ctx context.Context, p *Plan, it Item, live pointers, g generation) error {
 	c := s.t.Switch.Pointer(it.Source)
-	kind := Proxy
+	kind, secret := Proxy, ProxySecret
 	if c.Lane == config.LanePair {
-		kind = IdleProxy
+		kind, secret = IdleProxy, IdleSecret
 	}
 	for _, name := range c.Proxies {
-		if live.proxies[name].endpoint != g.endpoints[it.Source] || live.proxies[name].cluster == it.Name {
+		if live.proxies[name].endpoint != g.endpoints[it.Source] {
+			continue
+		}
+		if err := s.secretMoves(ctx, p, secret, name, it.Source, live, g.secrets[it.Source]); err != nil {
+			return err
+		}
+		if live.proxies[name].cluster == it.Name {
 			continue
 		}
 		p.Moves = append(p.Moves, Move{Kind: kind, Name: name, Item: it.Source, From: live.proxies[name].cluster, To: it.Name})
 	}
+	return nil
 }
 
 func (p *Plan) valueMove(g generation, live pointers, kind MoveKind, name, template string) error {

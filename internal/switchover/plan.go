@@ -59,19 +59,22 @@ type MoveKind string
 
 // The kinds of pointers, in the order in which they move.
 const (
-	IdleProxy MoveKind = "idle-proxy" // the target of a pair's idle proxy: proved before anything that serves moves
-	Proxy     MoveKind = "proxy"      // the target of a serving proxy
-	Parameter MoveKind = "parameter"
-	CNAME     MoveKind = "record"
-	Service   MoveKind = "service" // an ECS service's deployment: not from and to, but rolled anew in either direction
-	Hook      MoveKind = "hook"
+	IdleSecret  MoveKind = "idle-proxy-secret" // a secret of a pair's idle proxy
+	IdleProxy   MoveKind = "idle-proxy"        // the target of a pair's idle proxy: proved before anything that serves moves
+	ProxySecret MoveKind = "proxy-secret"      // a secret of a serving proxy
+	Proxy       MoveKind = "proxy"             // the target of a serving proxy
+	Parameter   MoveKind = "parameter"
+	CNAME       MoveKind = "record"
+	Service     MoveKind = "service" // an ECS service's deployment: not from and to, but rolled anew in either direction
+	Hook        MoveKind = "hook"
 )
 
 // Move is one pointer's way. From and To are a cluster identifier for proxies,
-// a value for parameters and records; services and hooks have none.
+// an ARN for their secrets, a value for parameters and records; services and
+// hooks have none.
 type Move struct {
 	Kind   MoveKind `json:"kind"`
-	Name   string   `json:"name"` // proxy, parameter, zone/record, cluster/service, hook
+	Name   string   `json:"name"` // proxy, proxy/user, parameter, zone/record, cluster/service, hook
 	Item   string   `json:"item,omitempty"`
 	From   string   `json:"from,omitempty"`
 	To     string   `json:"to,omitempty"`

@@ -198,7 +198,8 @@ func (s *planSwitch) plan(ctx context.Context, in PlanInput, want Input) (Plan, 
 	if p.Previous, err = s.previous(ctx, p); err != nil {
 		return p, err
 	}
-	return p, s.moves(&p, g, live)
+	g.logins = s.t.ClusterSettings
+	return p, s.moves(ctx, &p, g, live)
 }
 
 // previous is the one generation that all items were at, for the way back.
@@ -224,7 +225,7 @@ func short(execution string) string { return token(execution)[:6] }
 // switch left serving for items that the candidate lacks. Each must be there and
 // carry the tags of its refresh: names can be reused by others.
 func (s *planSwitch) generation(ctx context.Context, c refresh.Candidate, live pointers) (generation, error) {
-	g := generation{refreshID: c.RefreshID, clusters: map[string]*rdstypes.DBCluster{}, endpoints: map[string]string{}, tables: map[string]tableFacts{}}
+	g := generation{refreshID: c.RefreshID, clusters: map[string]*rdstypes.DBCluster{}, endpoints: map[string]string{}, secrets: map[string]map[string]string{}, tables: map[string]tableFacts{}}
 	for _, it := range c.Items {
 		if err := s.add(ctx, &g, live, it.Kind, it.Source, it.Name, c.RefreshID, true); err != nil {
 			return g, err
@@ -289,6 +290,9 @@ func (s *planSwitch) add(ctx context.Context, g *generation, live pointers, kind
 		return gone("the cluster does not carry the tags of refresh " + refreshID + ": another one has the name")
 	}
 	g.clusters[source] = c
+	if g.secrets[source], err = s.secretsOf(ctx, refreshID, source); err != nil {
+		return err
+	}
 	g.endpoints[source], err = s.endpoint(source, c, live, needed)
 	return err
 }

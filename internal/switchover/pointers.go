@@ -21,7 +21,8 @@ type pointers struct {
 
 type proxy struct {
 	endpoint string
-	cluster  string // registered; empty when none is
+	cluster  string   // registered; empty when none is
+	secrets  []string // ARNs
 }
 
 // livePointers reads every pointer of the configuration.
@@ -65,8 +66,13 @@ func (s *step) proxy(ctx context.Context, name string) (proxy, error) {
 	if err != nil {
 		return proxy{}, fault.AWS("look at proxy "+name, name, err)
 	}
+	p := proxy{endpoint: aws.ToString(out.DBProxies[0].Endpoint)}
+	for _, a := range out.DBProxies[0].Auth {
+		p.secrets = append(p.secrets, aws.ToString(a.SecretArn))
+	}
 	rows, err := s.targets(ctx, name)
-	return proxy{endpoint: aws.ToString(out.DBProxies[0].Endpoint), cluster: trackedCluster(rows)}, err
+	p.cluster = trackedCluster(rows)
+	return p, err
 }
 
 // serves says whether a live pointer leads to a resource: it is registered with

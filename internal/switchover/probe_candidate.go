@@ -2,6 +2,8 @@ package switchover
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/dbferry/dbferry/internal/fault"
@@ -28,7 +30,7 @@ func NewProbeCandidate(rt lambdafn.Runtime) (lambdafn.Handler, error) {
 const writerPatience = 30 * time.Minute
 
 func (s *probeCandidate) do(ctx context.Context, p *Plan, _ ledger.Version) (bool, error) {
-	idle, err := s.all(ctx, p, p.of(IdleProxy), Forward)
+	idle, err := s.all(ctx, p, p.of(IdleSecret, IdleProxy), Forward)
 	if err != nil {
 		return false, err
 	}
@@ -41,12 +43,25 @@ func (s *probeCandidate) do(ctx context.Context, p *Plan, _ ledger.Version) (boo
 	if !idle {
 		return false, nil
 	}
-	for _, m := range p.of(IdleProxy) {
-		if done, err := s.throughProxy(ctx, p, m.Item, m.To, m.Name); err != nil || !done {
-			return false, err
+	for _, it := range p.Items {
+		for _, proxy := range p.idle(it.Source) {
+			if done, err := s.throughProxy(ctx, p, it.Source, it.Name, proxy); err != nil || !done {
+				return false, err
+			}
 		}
 	}
 	return true, nil
+}
+
+// idle are the idle proxies of a cluster that the plan changes.
+func (p Plan) idle(source string) []string {
+	var out []string
+	for _, m := range p.of(IdleSecret, IdleProxy) {
+		if name, _, _ := strings.Cut(m.Name, "/"); m.Item == source && !slices.Contains(out, name) {
+			out = append(out, name)
+		}
+	}
+	return out
 }
 
 func (s *probeCandidate) item(ctx context.Context, p *Plan, it Item) (bool, error) {
@@ -74,7 +89,7 @@ func (s *probeCandidate) item(ctx context.Context, p *Plan, it Item) (bool, erro
 		}
 		return false, nil
 	}
-	return s.patient(p.StartedAt, s.login(ctx, it.Source, ownDoor(c)))
+	return s.patient(p.StartedAt, s.login(ctx, it.Source, c, ownDoor(c)))
 }
 
 // throughProxy proves a cluster through a proxy.
@@ -94,7 +109,7 @@ func (s *step) throughProxy(ctx context.Context, p *Plan, source, cluster, proxy
 	if err != nil {
 		return false, err
 	}
-	return s.patient(since, s.login(ctx, source, at))
+	return s.patient(since, s.login(ctx, source, c, at))
 }
 
 // since is when this execution first looked at something.

@@ -28,7 +28,7 @@ type door struct {
 
 // login proves a cluster through a door with the application's own login, and
 // runs the smoke queries. A cluster without a login has nothing to be proved by.
-func (s *step) login(ctx context.Context, source string, at door) error {
+func (s *step) login(ctx context.Context, source string, c *rdstypes.DBCluster, at door) error {
 	set, err := s.t.ClusterSettings(source)
 	if err != nil {
 		return &fault.Error{Name: fault.BadRequest, Op: "prove " + source, Cause: err}
@@ -38,14 +38,18 @@ func (s *step) login(ctx context.Context, source string, at door) error {
 	if !ok {
 		return nil
 	}
-	cred, err := refresh.ReadSecret(ctx, s.secrets, l.Secret)
+	secret, err := s.secretOf(ctx, c, source, l)
+	if err != nil {
+		return err
+	}
+	cred, err := refresh.ReadSecret(ctx, s.secrets, secret)
 	if err != nil {
 		return err
 	}
 	db, err := dbconn.Open(ctx, s.Dialer, dbconn.Login{Engine: at.engine, Host: at.host, Port: at.port, User: cred.User, Password: cred.Password()})
 	if err != nil {
 		return notYet{fault.New(fault.LoginFailed, "log in to "+source+" as "+l.User, at.host,
-			"the door's security groups must admit dbferry's functions; through a proxy its secret must be "+l.Secret, "%v", err)}
+			"the door's security groups must admit dbferry's functions; through a proxy one of its secrets must be "+secret, "%v", err)}
 	}
 	defer db.Close()
 	for _, q := range pointer.Smoke {

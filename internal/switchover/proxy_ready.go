@@ -48,7 +48,7 @@ func explain(h *rdstypes.TargetHealth, proxy, cluster string) (said, next string
 	said = strings.TrimSpace(string(h.State) + " " + string(h.Reason) + " " + aws.ToString(h.Description))
 	switch h.Reason {
 	case rdstypes.TargetHealthReasonAuthFailure:
-		return said, "the proxy's secret does not have the database's password: reset-credentials sets the secrets of clusters[].logins, so the proxy must use one of those", authPatience
+		return said, "the proxy's secret does not have the database's password: reset-credentials sets the secrets of clusters[].logins, so the proxy must use one of those; its role must be allowed to read them, and where logins rotate all of secret:dbferry/<target>/*", authPatience
 	case rdstypes.TargetHealthReasonUnreachable, rdstypes.TargetHealthReasonConnectionFailed:
 		return said, "the security groups of " + cluster + " must let in those of proxy " + proxy + " on the database's port, the proxy's must let it out, and the proxy's subnets must be of the database's VPC", proxyPatience
 	case rdstypes.TargetHealthReasonPendingProxyCapacity:

@@ -2,6 +2,7 @@ package switchover
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
 
@@ -10,6 +11,7 @@ import (
 	aastypes "github.com/aws/aws-sdk-go-v2/service/applicationautoscaling/types"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	cwtypes "github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"github.com/dbferry/dbferry/internal/fault"
 	"github.com/dbferry/dbferry/internal/names"
@@ -120,6 +122,31 @@ func (s *retireItems) deregister(ctx context.Context, o old, t aastypes.Scalable
 		return nil
 	}
 	return fault.AWS("deregister the scalable target", aws.ToString(t.ResourceId), err)
+}
+
+// recoveryDays is how long a deleted secret can be brought back, Secrets
+// Manager's least.
+const recoveryDays = 7
+
+// endSecrets deletes the secrets that the refresh made for a cluster's logins,
+// once nothing is left that they open. One that has lost its tags stays.
+func (s *retireItems) endSecrets(ctx context.Context, o old) error {
+	for _, user := range slices.Sorted(maps.Keys(o.secrets)) {
+		arn := o.secrets[user]
+		now, err := s.secrets.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: &arn})
+		switch {
+		case fault.IsNotFound(err):
+			continue
+		case err != nil:
+			return fault.AWS("look at the secret", arn, err)
+		case now.DeletedDate != nil || !ours(refresh.SecretTags(now.Tags), o.refreshID, o.source, s.t.Name):
+			continue
+		}
+		if _, err := s.secrets.DeleteSecret(ctx, &secretsmanager.DeleteSecretInput{SecretId: &arn, RecoveryWindowInDays: aws.Int64(recoveryDays)}); err != nil && !fault.IsNotFound(err) {
+			return fault.AWS("delete the secret", arn, err)
+		}
+	}
+	return nil
 }
 
 // endAlarms deletes the alarms that a refresh has put, which are told by their

@@ -64,6 +64,7 @@ type old struct {
 	kind         refresh.Kind
 	source, name string
 	refreshID    string
+	secrets      map[string]string // ARNs, by user
 }
 
 func (s *retireItems) do(ctx context.Context, in StepInput) (Retired, error) {
@@ -117,7 +118,7 @@ func outdated(newestFirst []refresh.Candidate, serves func(string) bool, keep in
 			if generations[k] == nil {
 				order = append(order, k)
 			}
-			generations[k] = append(generations[k], old{it.Kind, it.Source, it.Name, c.RefreshID})
+			generations[k] = append(generations[k], old{it.Kind, it.Source, it.Name, c.RefreshID, it.Secrets})
 		}
 	}
 	var out []old
@@ -164,6 +165,9 @@ func (s *retireItems) retire(ctx context.Context, o old) (Retirement, error) {
 		return rec, err
 	}
 	if gone {
+		if err := s.endSecrets(ctx, o); err != nil {
+			return rec, err
+		}
 		rec.Gone = s.Now().UTC()
 	}
 	return rec, s.ledger.Put(ctx, key, rec)

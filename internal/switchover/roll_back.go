@@ -30,7 +30,7 @@ func (s *rollBack) do(ctx context.Context, p *Plan, ver ledger.Version) (bool, e
 	// it until the parameters are back. What cannot be put back keeps nothing else
 	// from it.
 	var left fault.Several // an operator is told of each
-	for _, moves := range [][]Move{p.of(Proxy, Parameter, CNAME), p.of(Service), p.of(Hook), p.of(IdleProxy)} {
+	for _, moves := range [][]Move{p.of(ProxySecret, Proxy, Parameter, CNAME), p.of(Service), p.of(Hook), p.of(IdleSecret, IdleProxy)} {
 		if done, err := s.back(ctx, p, moves, &left); err != nil || !done {
 			return false, err
 		}

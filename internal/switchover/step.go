@@ -162,6 +162,8 @@ func (s *step) make(ctx context.Context, p *Plan, m Move, d Direction) (done boo
 	switch m.Kind {
 	case IdleProxy, Proxy:
 		return s.moveProxy(ctx, p, m, d)
+	case IdleSecret, ProxySecret:
+		return s.moveSecret(ctx, p, m, d)
 	case Parameter:
 		return true, s.moveParameter(ctx, m, d)
 	case CNAME:

@@ -69,7 +69,7 @@ func TestOutdated(t *testing.T) {
 func TestPairFindsTheServingProxy(t *testing.T) {
 	pointer := config.ClusterPointer{Cluster: "orders", Lane: config.LanePair, Proxies: []string{"a", "b"}}
 	with := func(value, onA, onB string) pointers {
-		l := pointers{proxies: map[string]proxy{"a": {"a.proxy-x", onA}, "b": {"b.proxy-x", onB}}, values: map[string]string{}}
+		l := pointers{proxies: map[string]proxy{"a": {endpoint: "a.proxy-x", cluster: onA}, "b": {endpoint: "b.proxy-x", cluster: onB}}, values: map[string]string{}}
 		if value != "" {
 			l.values["/endpoint"] = value
 		}

@@ -20,6 +20,8 @@ type generation struct {
 	clusters  map[string]*rdstypes.DBCluster // by source
 	endpoints map[string]string              // by source: where applications reach it after the switch
 	tables    map[string]tableFacts          // by source
+	secrets   map[string]map[string]string   // by source and user: ARNs, where the refresh made some
+	logins    func(source string) (config.ClusterSettings, error)
 }
 
 type tableFacts struct{ name, arn, stream string }
@@ -37,11 +39,29 @@ func (g generation) fill(value string) (string, error) {
 		if c == nil {
 			return "", unknownItem(p)
 		}
+		if p.What == config.AskSecret {
+			return g.secret(p)
+		}
 		return map[string]string{
 			config.AskEndpoint: g.endpoints[p.Item], config.AskWriter: aws.ToString(c.Endpoint), config.AskReader: aws.ToString(c.ReaderEndpoint),
 			config.AskPort: fmt.Sprint(aws.ToInt32(c.Port)), config.AskCluster: aws.ToString(c.DBClusterIdentifier),
 		}[p.What], nil
 	})
+}
+
+// secret is where a login's password is: a secret that the refresh made, or the
+// one that stays.
+func (g generation) secret(p config.Reference) (string, error) {
+	if made := g.secrets[p.Item][p.User]; made != "" {
+		return made, nil
+	}
+	set, err := g.logins(p.Item)
+	for _, l := range set.Logins {
+		if l.User == p.User {
+			return l.Secret, nil
+		}
+	}
+	return "", fault.New(fault.BadRequest, "fill "+p.String(), p.Item, "add the login to targets[].clusters[].logins and deploy again", "the target has no such login: %v", err)
 }
 
 func (g generation) table(p config.Reference) (string, error) {
@@ -54,13 +74,13 @@ func (g generation) table(p config.Reference) (string, error) {
 	case p.What == config.AskTableARN:
 		return t.arn, nil
 	case t.stream == "":
-		return "", fault.New(fault.BadRequest, "fill ${stream:"+p.Item+"}", t.name, "switch the stream on in production, or take the placeholder out", "the restored table has no stream")
+		return "", fault.New(fault.BadRequest, "fill "+p.String(), t.name, "switch the stream on in production, or take the placeholder out", "the restored table has no stream")
 	}
 	return t.stream, nil
 }
 
 func unknownItem(p config.Reference) error {
-	return fault.New(fault.BadRequest, "fill ${"+p.What+":"+p.Item+"}", p.Item,
+	return fault.New(fault.BadRequest, "fill "+p.String(), p.Item,
 		"refresh it, or take it out of the value", "neither this refresh nor an earlier switch has %s", p.Item)
 }
 

@@ -2,6 +2,8 @@ package switchover
 
 import (
 	"context"
+	"slices"
+	"strings"
 
 	"github.com/dbferry/dbferry/internal/config"
 	"github.com/dbferry/dbferry/internal/fault"
@@ -53,9 +55,14 @@ func (s *step) pointersAre(ctx context.Context, p *Plan, d Direction) error {
 		return err
 	}
 	for _, m := range p.Moves {
-		_, want := m.ends(d)
+		left, want := m.ends(d)
 		is := ""
 		switch m.Kind {
+		case IdleSecret, ProxySecret:
+			name, _, _ := strings.Cut(m.Name, "/")
+			if is = want; !slices.Contains(live.proxies[name].secrets, want) || slices.Contains(live.proxies[name].secrets, left) {
+				is = strings.Join(live.proxies[name].secrets, ", ")
+			}
 		case IdleProxy, Proxy:
 			is = live.proxies[m.Name].cluster
 		case Parameter, CNAME:
@@ -104,7 +111,7 @@ func (s *step) answers(ctx context.Context, p *Plan, it Item, name string) (bool
 	if cluster == nil {
 		return false, fault.New(fault.VerifyFailed, "prove the cluster "+name, name, "switch to another generation", "it is gone")
 	}
-	return s.patient(p.StartedAt, s.login(ctx, it.Source, ownDoor(cluster)))
+	return s.patient(p.StartedAt, s.login(ctx, it.Source, cluster, ownDoor(cluster)))
 }
 
 // end records the end of the switch, and keeps it among the past ones.

@@ -45,7 +45,7 @@ func (s *Service) ops() []awsworld.Op {
 	list := awsworld.On(serviceID, "ListSecrets", "secretsmanager:ListSecrets", s.list)
 	list.Source = "Secrets Manager API Reference, ListSecrets"
 	list.Differs = "names, ARNs and dates only, by name; filters and sorting are refused by name"
-	return []awsworld.Op{get, describe, list}
+	return append([]awsworld.Op{get, describe, list}, s.lifeOps()...)
 }
 
 func (s *Service) resource(c *awsworld.Call, id string) []awsworld.Resource {

@@ -1,4 +1,4 @@
-// Package secretsmanager simulates AWS Secrets Manager as far as dbferry reads
+// Package secretsmanager simulates AWS Secrets Manager as far as dbferry uses
 // it. Every secret part of every value is registered with the world, which
 // searches whatever leaves a function for it.
 package secretsmanager
