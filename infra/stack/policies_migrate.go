@@ -2,6 +2,7 @@ package stack
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/dbferry/dbferry/internal/config"
 	"github.com/dbferry/dbferry/internal/names"
@@ -136,13 +137,16 @@ func (g migrateGrants) putBack() []statement {
 }
 
 func (g migrateGrants) maintenance() []statement {
-	var functions, services, documents []string
+	var functions, services, documents, listeners, rules []string
 	for _, h := range g.m.Maintenance {
 		switch {
 		case h.Function != "":
 			functions = append(functions, h.Function)
 		case h.Service != nil:
 			services = append(services, g.arn("ecs", "service/"+h.Service.Cluster+"/"+h.Service.Service))
+		case h.Listener != nil:
+			listeners = append(listeners, h.Listener.ARN)
+			rules = append(rules, strings.Replace(h.Listener.ARN, ":listener/", ":listener-rule/", 1)+"/*")
 		default:
 			documents = append(documents, g.arn("ssm", "automation-definition/"+h.Automation+":*"))
 		}
@@ -153,6 +157,13 @@ func (g migrateGrants) maintenance() []statement {
 	}
 	if len(services) > 0 {
 		out = append(out, allow("ScaleServices", []string{"ecs:DescribeServices", "ecs:UpdateService"}, services...))
+	}
+	if len(listeners) > 0 {
+		tagged := condition{"StringEquals": {"aws:RequestTag/" + names.TagOwner: names.Prefix}}
+		out = append(out, allow("AnswerRequests", []string{"elasticloadbalancing:CreateRule"}, listeners...).when(tagged),
+			allow("TagRules", []string{"elasticloadbalancing:AddTags"}, rules...).when(tagged),
+			allow("AnswerNoLonger", []string{"elasticloadbalancing:DeleteRule"}, rules...).when(ours()),
+			anything("LookAtRules", noResourceType, "elasticloadbalancing:DescribeRules", "elasticloadbalancing:DescribeTags"))
 	}
 	if len(documents) > 0 {
 		out = append(out, allow("StartAutomations", []string{"ssm:StartAutomationExecution"}, documents...),

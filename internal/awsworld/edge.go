@@ -117,7 +117,7 @@ func (w *World) wire(service string, err error) error {
 // deniedCode is how each service spells the refusal.
 func deniedCode(service string) string {
 	switch service {
-	case "RDS", "S3", "STS", "IAM", "CloudWatch", "Route 53":
+	case "RDS", "S3", "STS", "IAM", "CloudWatch", "Route 53", "Elastic Load Balancing v2":
 		return "AccessDenied"
 	case "SNS":
 		return "AuthorizationError"

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -43,11 +44,52 @@ type Account struct {
 // MaintenanceHook keeps users out while the switchover runs. Exactly one of its
 // kinds is given.
 type MaintenanceHook struct {
-	Name       string   `json:"name" doc:"for reports"`
-	Function   string   `json:"function,omitempty" doc:"ARN of a Lambda function; it is invoked with {migration,cluster,phase}, phase on or off, and must return without error"`
-	Service    *Service `json:"service,omitempty" doc:"an ECS service whose desired count becomes 0, and afterwards what it was"`
-	Automation string   `json:"automation,omitempty" doc:"name of an SSM Automation document; it is started with the parameters Migration and Phase"`
-	Minutes    int      `json:"minutes,omitempty" doc:"time limit, 1 to 60; 0 means 10"`
+	Name       string    `json:"name" doc:"for reports"`
+	Function   string    `json:"function,omitempty" doc:"ARN of a Lambda function; it is invoked with {migration,cluster,phase}, phase on or off, and must return without error"`
+	Service    *Service  `json:"service,omitempty" doc:"an ECS service whose desired count becomes 0, and afterwards what it was"`
+	Automation string    `json:"automation,omitempty" doc:"name of an SSM Automation document; it is started with the parameters Migration and Phase"`
+	Listener   *Listener `json:"listener,omitempty" doc:"a listener of an Application Load Balancer that answers every request with a fixed response meanwhile"`
+	Minutes    int       `json:"minutes,omitempty" doc:"time limit, 1 to 60; 0 means 10"`
+}
+
+// Listener is a load balancer's listener with the page that users see during a
+// switchover.
+type Listener struct {
+	ARN         string `json:"arn" doc:"ARN of the listener, arn:aws:elasticloadbalancing:…:listener/app/…"`
+	Priority    int    `json:"priority,omitempty" doc:"of the rule that is made and deleted, 1 to 50000; 0 means 1; it must be free, and before every other rule of the listener"`
+	Status      int    `json:"status,omitempty" doc:"HTTP status of the answer, 200 to 599 without 3xx; 0 means 503"`
+	ContentType string `json:"contentType,omitempty" doc:"text/plain, text/css, text/html, application/javascript or application/json; empty: text/plain"`
+	Body        string `json:"body,omitempty" doc:"text of the answer, at most 1024 characters"`
+}
+
+// At is the rule's priority, with its default.
+func (l Listener) At() int { return orDefault(l.Priority, 1) }
+
+// Code is the HTTP status, with its default.
+func (l Listener) Code() int { return orDefault(l.Status, 503) }
+
+// Type is the content type, with its default.
+func (l Listener) Type() string {
+	if l.ContentType == "" {
+		return "text/plain"
+	}
+	return l.ContentType
+}
+
+func (l Listener) validate(at string, p *Problems) {
+	if !listenerARN.MatchString(l.ARN) {
+		p.addf("%s.arn: %q is not the ARN of a listener of an Application Load Balancer", at, l.ARN)
+	}
+	p.between(at+".priority", l.At(), 1, 50000, "")
+	if c := l.Code(); c < 200 || c > 599 || c/100 == 3 {
+		p.addf("%s.status: %d is not between 200 and 599, or a redirection", at, c)
+	}
+	if !slices.Contains([]string{"text/plain", "text/css", "text/html", "application/javascript", "application/json"}, l.Type()) {
+		p.addf("%s.contentType: %q is none that a fixed response may have", at, l.ContentType)
+	}
+	if len(l.Body) > 1024 {
+		p.addf("%s.body: has %d characters, a fixed response 1024 at most", at, len(l.Body))
+	}
 }
 
 // Limit is the hook's time limit in minutes, with its default.
@@ -100,6 +142,7 @@ func wildcard(pattern string) *regexp.Regexp {
 
 var (
 	approverARN    = regexp.MustCompile(`^arn:aws[a-z-]*:iam::[0-9]{12}:(role|user)/[a-zA-Z0-9+=,.@_/*?-]+$`)
+	listenerARN    = regexp.MustCompile(`^arn:aws[a-z-]*:elasticloadbalancing:[a-z0-9-]+:[0-9]{12}:listener/app/[a-zA-Z0-9-]+/[0-9a-f]+/[0-9a-f]+$`)
 	qualifiedTable = regexp.MustCompile(`^[a-zA-Z_][a-zA-Z0-9_$]*\.[a-zA-Z_][a-zA-Z0-9_$]*$`)
 )
 
@@ -171,7 +214,7 @@ func (m Migrate) validateClusters(at string, p *Problems) {
 
 func (h MaintenanceHook) validate(at string, p *Problems) {
 	n := 0
-	for _, set := range []bool{h.Function != "", h.Service != nil, h.Automation != ""} {
+	for _, set := range []bool{h.Function != "", h.Service != nil, h.Automation != "", h.Listener != nil} {
 		if set {
 			n++
 		}
@@ -180,13 +223,16 @@ func (h MaintenanceHook) validate(at string, p *Problems) {
 	case h.Name == "":
 		p.addf("%s.name: is missing", at)
 	case n != 1:
-		p.addf("%s: exactly one of function, service and automation is needed", at)
+		p.addf("%s: exactly one of function, service, automation and listener is needed", at)
 	case h.Function != "" && !functionARN.MatchString(h.Function):
 		p.addf("%s.function: %q is not the ARN of a Lambda function", at, h.Function)
 	case h.Service != nil && (!ecsName.MatchString(h.Service.Cluster) || !ecsName.MatchString(h.Service.Service)):
 		p.addf("%s.service: %q and %q must be names of an ECS cluster and service", at, h.Service.Cluster, h.Service.Service)
 	case h.Automation != "" && !documentName.MatchString(h.Automation):
 		p.addf("%s.automation: %q is not the name of an SSM document", at, h.Automation)
+	}
+	if h.Listener != nil {
+		h.Listener.validate(at+".listener", p)
 	}
 	if l := h.Limit(); l < 1 || l > 60 {
 		p.addf("%s.minutes: %d is not between 1 and 60", at, l)

@@ -96,3 +96,21 @@ func TestRotationNeedsALead(t *testing.T) {
 		t.Errorf("without a switch: error = %v, want %q", err, want)
 	}
 }
+
+func TestListenerValidates(t *testing.T) {
+	const arn = "arn:aws:elasticloadbalancing:eu-west-1:111111111111:listener/app/site/0123456789abcdef/fedcba9876543210"
+	for want, l := range map[string]Listener{
+		"":              {ARN: arn, Body: "back soon"},
+		".arn:":         {ARN: strings.Replace(arn, "listener/app", "listener/net", 1)},
+		".priority:":    {ARN: arn, Priority: 50001},
+		".status:":      {ARN: arn, Status: 302},
+		".contentType:": {ARN: arn, ContentType: "text/xml"},
+		".body:":        {ARN: arn, Body: strings.Repeat("x", 1025)},
+	} {
+		c := shipped(t)
+		c.Production.Migrate.Maintenance = []MaintenanceHook{{Name: "site", Listener: &l}}
+		if err := c.Validate(); want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), "listener"+want)) {
+			t.Errorf("error = %v, want %q", err, want)
+		}
+	}
+}

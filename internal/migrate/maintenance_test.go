@@ -11,6 +11,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 
+	"github.com/dbferry/dbferry/internal/awsworld"
 	"github.com/dbferry/dbferry/internal/awsworld/states"
 	"github.com/dbferry/dbferry/internal/config"
 	"github.com/dbferry/dbferry/internal/migrate"
@@ -19,9 +20,12 @@ import (
 	"github.com/dbferry/dbferry/internal/rehearsal"
 )
 
+const siteListener = "arn:aws:elasticloadbalancing:eu-west-1:111111111111:listener/app/site/0123456789abcdef/fedcba9876543210"
+
 // maintained is a configuration with a hook of every kind.
 func maintained(c *config.Config) {
 	c.Production.Migrate.Maintenance = []config.MaintenanceHook{
+		{Name: "site", Listener: &config.Listener{ARN: siteListener, Body: "back in a moment"}},
 		{Name: "page", Function: "arn:aws:lambda:eu-west-1:111111111111:function:maintenance-page"},
 		{Name: "shop", Service: &config.Service{Cluster: "production", Service: "shop"}},
 		{Name: "jobs", Automation: "PauseJobs"},
@@ -83,13 +87,13 @@ func TestMaintenance(t *testing.T) {
 		ran     string
 		desired int32
 	}{
-		"all is well":         {nil, "", rehearsal.VerdictSucceeded, "", "page on, jobs on, jobs off, page off", 3},
-		"on fails":            {map[string]int{"jobs/on": 9}, "", refresh.RolledBack, "turn maintenance on (PauseJobs)", "page on, jobs on failed, jobs off, page off", 3},
-		"off fails":           {map[string]int{"page/off": 9}, "", refresh.NeedsOperator, "maintenance could not be turned off", "page on, jobs on, jobs off, page off failed", 3},
-		"the first off fails": {map[string]int{"jobs/off": 9}, "", refresh.NeedsOperator, "maintenance could not be turned off", "page on, jobs on, jobs off failed, page off", 3},
-		"AWS rolls back":      {nil, "switchover-timeout", refresh.RolledBack, "did not finish within its timeout", "page on, jobs on, jobs off, page off", 3},
+		"all is well":         {nil, "", rehearsal.VerdictSucceeded, "", "site on, page on, jobs on, jobs off, page off, site off", 3},
+		"on fails":            {map[string]int{"jobs/on": 9}, "", refresh.RolledBack, "turn maintenance on (PauseJobs)", "site on, page on, jobs on failed, jobs off, page off, site off", 3},
+		"off fails":           {map[string]int{"page/off": 9}, "", refresh.NeedsOperator, "maintenance could not be turned off", "site on, page on, jobs on, jobs off, page off failed, site off", 3},
+		"the first off fails": {map[string]int{"jobs/off": 9}, "", refresh.NeedsOperator, "maintenance could not be turned off", "site on, page on, jobs on, jobs off failed, page off, site off", 3},
+		"AWS rolls back":      {nil, "switchover-timeout", refresh.RolledBack, "did not finish within its timeout", "site on, page on, jobs on, jobs off, page off, site off", 3},
 		"nobody approves":     {nil, "expired", refresh.RolledBack, "nobody has answered", "", 3},
-		"on and off fail":     {map[string]int{"page": 99}, "", refresh.NeedsOperator, "maintenance could not be turned off", "page on failed, page off failed", 3},
+		"on and off fail":     {map[string]int{"page": 99}, "", refresh.NeedsOperator, "maintenance could not be turned off", "site on, page on failed, page off failed, site off", 3},
 	} {
 		t.Run(name, func(t *testing.T) {
 			sc := rehearsal.MigrationScenario{Proxy: true, HookFails: x.fails}
@@ -109,6 +113,9 @@ func TestMaintenance(t *testing.T) {
 				if got := ran(o, 0); got != x.ran {
 					t.Errorf("ran %s; want %s", got, x.ran)
 				}
+				if got := o.LoadBalancing().Answers(siteListener, "/cart"); got != "forward" {
+					t.Errorf("the site answers %s", got)
+				}
 				if got := desired(t, o); got != x.desired {
 					t.Errorf("the service has %d tasks", got)
 				}
@@ -126,7 +133,7 @@ func TestMaintenanceIsMended(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		if m.Verdict != refresh.NeedsOperator || ran(o, 0) != "page on, jobs on, jobs off failed, page off" || desired(t, o) != 3 {
+		if m.Verdict != refresh.NeedsOperator || ran(o, 0) != "site on, page on, jobs on, jobs off failed, page off, site off" || desired(t, o) != 3 {
 			t.Errorf("%s: %s; ran %s", m.Verdict, m.Cause, ran(o, 0))
 		}
 		if err := o.Sleep(48 * time.Hour); err != nil {
@@ -169,7 +176,7 @@ func TestStoppedInMaintenance(t *testing.T) {
 			return err
 		}
 		ends(t, m, rehearsal.VerdictSucceeded, migrate.Retired)
-		if got := ran(o, n); !strings.HasPrefix(got, "jobs off, page off") {
+		if got := ran(o, n); !strings.HasPrefix(got, "jobs off, page off, site off") {
 			t.Errorf("ran %s", got)
 		}
 		if got := desired(t, o); got != 3 {
@@ -177,4 +184,84 @@ func TestStoppedInMaintenance(t *testing.T) {
 		}
 		return nil
 	})
+}
+
+// TestASiteBehindAListener: during the switchover every request gets the
+// maintenance page, before and after it the application. A priority that somebody
+// else has is left alone; a rule that cannot be deleted is told, and deleted by the
+// next execution.
+func TestASiteBehindAListener(t *testing.T) {
+	during := func(o *rehearsal.Operator, answers *string) {
+		o.OnEnter(func(s states.Step) bool {
+			return s.Machine == names.ProductionMigrate && s.Event.Name == "Switch over"
+		}, func() { *answers = o.LoadBalancing().Answers(siteListener, "/cart") })
+	}
+	t.Run("shown", func(t *testing.T) {
+		worldOf(t, withHooks(t), rehearsal.MigrationScenario{Proxy: true}, func(o *rehearsal.Operator) error {
+			answers := ""
+			during(o, &answers)
+			if got := o.LoadBalancing().Answers(siteListener, "/cart"); got != "forward" {
+				t.Errorf("before: %s", got)
+			}
+			m, err := o.Migrate(upgrade)
+			if err != nil {
+				return err
+			}
+			ends(t, m, rehearsal.VerdictSucceeded, migrate.Retired)
+			if got := o.LoadBalancing().Answers(siteListener, "/cart"); answers != "503" || got != "forward" {
+				t.Errorf("during: %s, after: %s", answers, got)
+			}
+			return nil
+		})
+	})
+	t.Run("somebody's priority", func(t *testing.T) {
+		worldOf(t, withHooks(t), rehearsal.MigrationScenario{Proxy: true}, func(o *rehearsal.Operator) error {
+			o.LoadBalancing().PutRule(siteListener, 1)
+			m, err := o.Migrate(upgrade)
+			if err != nil {
+				return err
+			}
+			if m.Verdict != refresh.RolledBack || !strings.Contains(m.Cause, "another priority") || ran(o, 0) != "" || o.LoadBalancing().Answers(siteListener, "/cart") != "forward" {
+				t.Errorf("%s: %s; ran %s", m.Verdict, m.Cause, ran(o, 0))
+			}
+			return nil
+		})
+	})
+	for _, kind := range []awsworld.FaultKind{awsworld.FaultDeny, awsworld.FaultLost} {
+		for _, operation := range []string{"CreateRule", "DeleteRule"} {
+			t.Run(operation+" "+string(kind), func(t *testing.T) {
+				worldOf(t, withHooks(t), rehearsal.MigrationScenario{Proxy: true}, func(o *rehearsal.Operator) error {
+					o.World().Inject(awsworld.Fault{Site: awsworld.Site{Machine: "*", Item: "*", State: "*", Operation: "Elastic Load Balancing v2." + operation}, Kind: kind})
+					m, err := o.Migrate(upgrade)
+					if err != nil {
+						return err
+					}
+					if o.World().FaultsHit() != 1 {
+						t.Error("the fault was not reached")
+					}
+					want := refresh.RolledBack
+					if operation == "DeleteRule" {
+						want = refresh.NeedsOperator
+					}
+					if kind == awsworld.FaultLost { // what was done without an answer is found by the next look
+						want = rehearsal.VerdictSucceeded
+					}
+					if m.Verdict != want {
+						t.Errorf("%s: %s", m.Verdict, m.Cause)
+					}
+					o.Heal()
+					if want != rehearsal.VerdictSucceeded {
+						if m, err = o.Migrate(upgrade); err != nil {
+							return err
+						}
+						ends(t, m, rehearsal.VerdictSucceeded, migrate.Retired)
+					}
+					if got := o.LoadBalancing().Answers(siteListener, "/cart"); got != "forward" {
+						t.Errorf("after: %s", got)
+					}
+					return nil
+				})
+			})
+		}
+	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
+	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
@@ -48,6 +49,7 @@ type setMaintenance struct {
 	ecs    *ecs.Client
 	lambda *lambda.Client
 	ssm    *ssm.Client
+	elb    *elb.Client
 }
 
 // NewSetMaintenance builds set-maintenance: it runs the configured hooks, on in
@@ -59,7 +61,7 @@ func NewSetMaintenance(rt lambdafn.Runtime) (lambdafn.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &setMaintenance{base, ecs.NewFromConfig(rt.AWS), lambda.NewFromConfig(rt.AWS), ssm.NewFromConfig(rt.AWS)}
+	s := &setMaintenance{base, ecs.NewFromConfig(rt.AWS), lambda.NewFromConfig(rt.AWS), ssm.NewFromConfig(rt.AWS), elb.NewFromConfig(rt.AWS)}
 	return lambdafn.Typed(s.do), nil
 }
 
@@ -168,6 +170,8 @@ func (s *setMaintenance) run(ctx context.Context, h *held, hook config.Maintenan
 	switch {
 	case hook.Service != nil:
 		st.Done, err = s.scale(ctx, hook.Service, on.Desired, phase)
+	case hook.Listener != nil:
+		st.Done, err = true, s.answer(ctx, h, hook.Listener, phase)
 	case hook.Function != "":
 		st.Done, err = true, s.invoke(ctx, h, hook, phase)
 	default:

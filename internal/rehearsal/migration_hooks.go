@@ -38,6 +38,8 @@ func (s *stage) putMaintenance() error {
 		case h.Automation != "":
 			s.ssm.PutDocument(account, ssm.DocumentSpec{Name: h.Automation, Automator: true, Takes: 5 * time.Second,
 				Do: func(in map[string][]string) error { return s.maintain(h, fmt.Sprint(in)) }})
+		case h.Listener != nil:
+			s.putListener(h)
 		case h.Service != nil:
 			err = s.ecs.PutService(account, ecs.ServiceSpec{Cluster: h.Service.Cluster, Name: h.Service.Service, TaskDefinition: h.Service.Service + ":1", Desired: maintained,
 				CircuitBreaker: true, Rollback: true})
@@ -47,6 +49,23 @@ func (s *stage) putMaintenance() error {
 		}
 	}
 	return nil
+}
+
+// busyPriority is that of the rule by which the application of a listener is
+// reached.
+const busyPriority = 10
+
+// putListener makes a listener whose application is reached by a rule.
+func (s *stage) putListener(h config.MaintenanceHook) {
+	s.elb.PutListener(s.config.Production.Account, h.Listener.ARN)
+	s.elb.PutRule(h.Listener.ARN, busyPriority)
+	s.elb.Changed = func(listener string, made bool) {
+		for _, h := range s.config.Production.Migrate.Maintenance {
+			if h.Listener != nil && h.Listener.ARN == listener {
+				s.hookRuns = append(s.hookRuns, HookRun{At: s.w.Now(), Hook: h.Name, Input: map[bool]string{true: "on", false: "off"}[made]})
+			}
+		}
+	}
 }
 
 // maintain notes that a hook has run, and says whether it is one that fails.

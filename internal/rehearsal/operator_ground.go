@@ -9,6 +9,7 @@ import (
 	"github.com/dbferry/dbferry/internal/awsworld/backup"
 	"github.com/dbferry/dbferry/internal/awsworld/dynamodb"
 	"github.com/dbferry/dbferry/internal/awsworld/ecs"
+	"github.com/dbferry/dbferry/internal/awsworld/elbv2"
 	"github.com/dbferry/dbferry/internal/awsworld/kms"
 	"github.com/dbferry/dbferry/internal/awsworld/rds"
 	"github.com/dbferry/dbferry/internal/awsworld/route53"
@@ -25,6 +26,7 @@ func (o *Operator) Backup() *backup.Service               { return o.s.backup }
 func (o *Operator) Keys() *kms.Service                    { return o.s.kms }
 func (o *Operator) Services() *ecs.Service                { return o.s.ecs }
 func (o *Operator) Systems() *ssm.Service                 { return o.s.ssm }
+func (o *Operator) LoadBalancing() *elbv2.Service         { return o.s.elb }
 func (o *Operator) Zones() *route53.Service               { return o.s.route53 }
 func (o *Operator) SecretValues() *secretsmanager.Service { return o.s.secrets }
 

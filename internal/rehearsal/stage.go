@@ -13,6 +13,7 @@ import (
 	"github.com/dbferry/dbferry/internal/awsworld/cloudwatch"
 	"github.com/dbferry/dbferry/internal/awsworld/dynamodb"
 	"github.com/dbferry/dbferry/internal/awsworld/ecs"
+	"github.com/dbferry/dbferry/internal/awsworld/elbv2"
 	"github.com/dbferry/dbferry/internal/awsworld/events"
 	"github.com/dbferry/dbferry/internal/awsworld/iamapi"
 	"github.com/dbferry/dbferry/internal/awsworld/kms"
@@ -65,6 +66,7 @@ type stage struct {
 	ssm       *ssm.Service
 	ecs       *ecs.Service
 	route53   *route53.Service
+	elb       *elbv2.Service
 
 	farm      *sqlserver.Farm
 	databases *databases
@@ -154,7 +156,7 @@ func (s *stage) services(engine *jsonata.Engine) {
 	s.scaling = autoscaling.New(w, s.metrics, s.dynamodb, s.rds)
 	s.lambda, s.states = lambda.New(w), states.New(w, engine)
 	s.events, s.scheduler = events.New(w), scheduler.New(w)
-	s.ssm, s.ecs, s.route53 = ssm.New(w), ecs.New(w), route53.New(w)
+	s.ssm, s.ecs, s.route53, s.elb = ssm.New(w), ecs.New(w), route53.New(w), elbv2.New(w)
 }
 
 // connect lets the services reach each other.

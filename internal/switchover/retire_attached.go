@@ -142,7 +142,8 @@ func (s *retireItems) endSecrets(ctx context.Context, o old) error {
 		case now.DeletedDate != nil || !ours(refresh.SecretTags(now.Tags), o.refreshID, o.source, s.t.Name):
 			continue
 		}
-		if _, err := s.secrets.DeleteSecret(ctx, &secretsmanager.DeleteSecretInput{SecretId: &arn, RecoveryWindowInDays: aws.Int64(recoveryDays)}); err != nil && !fault.IsNotFound(err) {
+		if _, err := s.secrets.DeleteSecret(ctx, &secretsmanager.DeleteSecretInput{SecretId: &arn, RecoveryWindowInDays: aws.Int64(recoveryDays)}); err != nil && !fault.IsNotFound(err) && !fault.HasCode(err, "InvalidRequestException") {
+			// InvalidRequestException: it has just been marked, by a call whose reply was lost.
 			return fault.AWS("delete the secret", arn, err)
 		}
 	}
