@@ -1,8 +1,6 @@
 package check
 
 import (
-	"slices"
-
 	"github.com/dbferry/dbferry/internal/config"
 	"github.com/dbferry/dbferry/internal/names"
 )
@@ -21,10 +19,13 @@ var proxyLogin = Check{
 			if !ok {
 				return unproved(name, c.Cluster+" has no login, so nothing can be proved through the proxy")
 			}
-			if slices.ContainsFunc(p.Secrets, func(arn string) bool {
-				return names.IsSecret(arn, l.Secret) || names.IsLoginSecret(arn, f.Target.Name, c.Cluster, l.User)
-			}) {
-				return proved(name, "it uses a secret of the login %s", l.User)
+			for _, arn := range p.Secrets {
+				switch {
+				case names.IsSecret(arn, l.Secret):
+					return proved(name, "it uses %s", l.Secret)
+				case names.IsLoginSecret(arn, f.Target.Name, c.Cluster, l.User):
+					return proved(name, "it uses a secret that a refresh made for %s", l.User)
+				}
 			}
 			return hinders(name, "it does not use the secret "+l.Secret, "`aws rds modify-db-proxy --db-proxy-name "+name+" --auth AuthScheme=SECRETS,SecretArn=…` with all its secrets, this one among them")
 		})
