@@ -27,6 +27,7 @@ type Closed struct {
 	Plan      []string `json:"plan,omitempty"`
 	Evidence  string   `json:"evidence,omitempty"`     // s3://…
 	Head      string   `json:"evidenceHead,omitempty"` // hash of the last entry
+	Costs     []string `json:"costs,omitempty"` // what is left that AWS charges for
 	Next      string   `json:"next"`
 	Trouble   []string `json:"trouble,omitempty"`
 }
@@ -92,7 +93,7 @@ func (s *closeMigration) do(ctx context.Context, end refresh.End) (Closed, error
 			return out, err
 		}
 	}
-	out.Next = next(out.Verdict, in.Cluster, h, mine)
+	out.Costs, out.Next = h.Costs(), next(out.Verdict, in.Cluster, h, mine)
 	if found {
 		if err := s.ledger.Release(ctx, ledger.LockKey(string(refresh.Cluster), in.Cluster), end.Execution); err != nil {
 			out.Trouble = append(out.Trouble, err.Error())
@@ -233,6 +234,9 @@ func (s *closeMigration) tell(ctx context.Context, execution, cluster string, e 
 	}
 	if out.Evidence != "" {
 		lines = append(lines, "", "Evidence: "+out.Evidence, "  its last hash: "+out.Head)
+	}
+	if len(out.Costs) > 0 {
+		lines = append(lines, "", "What still costs:", "  "+strings.Join(out.Costs, "\n  "))
 	}
 	lines = append(lines, "", "Next: "+out.Next,
 		"Execution: https://"+s.Config.Region+".console.aws.amazon.com/states/home?region="+s.Config.Region+"#/v2/executions/details/"+execution)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -131,10 +132,23 @@ func worldOf(t *testing.T, assembly string, sc rehearsal.MigrationScenario, scri
 	}
 }
 
-// ends checks a verdict and a phase.
+// ends checks a verdict, a phase, and that what still costs is told.
 func ends(t *testing.T, m *rehearsal.Migrated, verdict string, phase migrate.Phase) {
 	t.Helper()
 	if m.Verdict != verdict || m.Record.Phase != phase {
 		t.Errorf("%s, %s: %s; want %s, %s; path %v", m.Verdict, m.Record.Phase, m.Cause, verdict, phase, m.Execution.Path)
+	}
+	costs := strings.Join(m.Costs, "\n")
+	want, blue := "", m.Record.Plan.Blue
+	switch m.Record.Phase {
+	case migrate.Settling, migrate.Verified, migrate.Building:
+		want = fmt.Sprintf("green, until the switchover or {\"mode\":\"abandon\"}: as many instances as blue has (%d)", len(blue.Members))
+	case migrate.Proved:
+		want = "the old cluster (resource " + blue.ResourceID
+	case migrate.Retired:
+		want = "--db-cluster-snapshot-identifier " + m.Record.Snapshot
+	}
+	if want == "" && costs != "" || !strings.Contains(costs, want) {
+		t.Errorf("%s: what still costs is told as %q, want %q", phase, costs, want)
 	}
 }

@@ -120,6 +120,9 @@ func TestModes(t *testing.T) {
 			t.Error("a plan that was not begun is made anew")
 		}
 		created := step(in(migrate.ModeCreate), rehearsal.VerdictSucceeded, migrate.Verified)
+		if mails := o.Mails(); !strings.Contains(mails[len(mails)-1].Body, "What still costs:\n  "+created.Costs[0]) {
+			t.Errorf("the mail does not tell what still costs: %s", mails[len(mails)-1].Body)
+		}
 		other := in(migrate.ModeAll)
 		other.TargetEngineVersion = "8.0.mysql_aurora.3.08.2"
 		if m := step(other, refresh.Refused, migrate.Verified); !strings.Contains(m.Cause, "leads to version "+newVersion) {

@@ -195,7 +195,7 @@ func (o *Operator) migrated(cluster string, r states.Report) (*Migrated, error) 
 	if err != nil {
 		return nil, err
 	}
-	m.Record = record
+	m.Record, m.Costs = record, record.Costs()
 	if m.Plan == nil {
 		m.Plan = record.Plan.Lines()
 	}

@@ -57,6 +57,7 @@ type Migrated struct {
 	Client    AppReport         // what a client that kept writing noticed
 	Mails     []string          // subjects, in order
 	Execution states.Report
+	Costs     []string // what is left that AWS charges for
 	Next      string
 	Trouble   []string // in closing it, which never changes the verdict
 }

@@ -22,6 +22,7 @@ type migration struct {
 	Evidence     []evidence    `json:"evidence"`
 	EvidenceHead string        `json:"evidenceHead"`
 	Mails        []string      `json:"mails"`
+	Costs        []string      `json:"costs"`
 	Next         string        `json:"next"`
 }
 
@@ -32,7 +33,7 @@ type evidence struct {
 
 func migrationOf(m *rehearsal.Migrated) *migration {
 	out := &migration{Cluster: m.Cluster, ID: m.Record.ID, Phase: m.Record.Phase, From: m.Record.Plan.From.Engine, To: m.Record.Plan.To.Engine, Lane: m.Record.Plan.Lane,
-		PlanHash: m.Record.PlanHash, Warnings: append([]string{}, m.Record.Plan.Warnings...), Evidence: []evidence{}, EvidenceHead: m.Record.Evidence.Head, Mails: append([]string{}, m.Mails...), Next: m.Next}
+		PlanHash: m.Record.PlanHash, Warnings: append([]string{}, m.Record.Plan.Warnings...), Evidence: []evidence{}, EvidenceHead: m.Record.Evidence.Head, Mails: append([]string{}, m.Mails...), Costs: append([]string{}, m.Costs...), Next: m.Next}
 	for _, e := range entriesOf(m) {
 		out.Evidence = append(out.Evidence, evidence{e.Kind, seconds(e.At.Sub(m.Record.PlannedAt))})
 	}
@@ -83,6 +84,9 @@ func migrationScreen(w io.Writer, r *rehearsal.Result, details bool) {
 	fmt.Fprintln(w)
 	denials(w, r)
 	verdict(w, r)
+	for _, c := range m.Costs {
+		fmt.Fprintln(w, "costs: "+c)
+	}
 	if m.Next != "" {
 		fmt.Fprintln(w, "next: "+m.Next)
 	}
