@@ -106,6 +106,10 @@ func (b *blue) modify(in sdkrds.ModifyDBClusterInput) {
 	b.must(b.Sleep(15 * time.Minute))
 }
 
+func (b *blue) shown(x rds.Shown) { b.RDS().SetShown(b.account, cluster, x) }
+
+func plain(b *blue) { b.shown(rds.Shown{}) }
+
 func (b *blue) parameter(name, value string) {
 	b.must(b.RDS().SetParameter(b.account, ground.MigrationGroup, name, value))
 }
@@ -192,6 +196,24 @@ func ills() []ill {
 		}},
 		{check: "application-login", with: []string{"proxy-healthy"}, disturb: func(b *blue) { b.spoil("production/shop/app", "shop_app") },
 			mend: func(b *blue) { b.unspoil("production/shop/app") }},
+		{check: "no-managed-password", disturb: func(b *blue) {
+			b.shown(rds.Shown{ManagedSecretARN: "arn:aws:secretsmanager:eu-west-1:" + b.account + ":secret:rds!cluster-1-AbCdEf"})
+		}, mend: plain},
+		{check: "no-activity-stream", warns: true, disturb: func(b *blue) { b.shown(rds.Shown{Stream: true}) }, mend: plain},
+		{check: "not-a-replica", disturb: func(b *blue) {
+			b.shown(rds.Shown{SourceARN: "arn:aws:rds:us-east-1:" + b.account + ":cluster:far"})
+		}, mend: plain},
+		{check: "no-cross-region-replica", disturb: func(b *blue) {
+			b.shown(rds.Shown{ReplicaARN: "arn:aws:rds:us-east-1:" + b.account + ":cluster:far"})
+		}, mend: plain},
+		{check: "no-prepared-transactions", disturb: func(b *blue) {
+			b.sql("CREATE DATABASE checked", "CREATE TABLE checked.one (id INT PRIMARY KEY)", "XA START 'forgotten'", "INSERT INTO checked.one VALUES (1)", "XA END 'forgotten'", "XA PREPARE 'forgotten'")
+		}, mend: func(b *blue) { b.sql("XA ROLLBACK 'forgotten'", "DROP DATABASE checked") }},
+		{check: "not-fed-from-outside", disturb: func(b *blue) {
+			b.sql("CALL mysql.rds_set_external_source('outside.example', 3306, 'repl', 'replicate', 'mysql-bin.000001', 4, 0)", "CALL mysql.rds_start_replication")
+		}, mend: func(b *blue) { b.sql("CALL mysql.rds_stop_replication", "CALL mysql.rds_reset_external_source") }},
+		{check: "login-not-admin", disturb: func(b *blue) { b.sql("GRANT READ_ONLY ADMIN ON *.* TO 'shop_app'@'%'") },
+			mend: func(b *blue) { b.sql("REVOKE READ_ONLY ADMIN ON *.* FROM 'shop_app'@'%'") }},
 		{check: "master-login", unread: []string{"binlog-retention", "not-fed-from-outside", "event-scheduler-off", "no-tmp-schema", "no-prepared-transactions", "no-long-transaction", "checksum-tables",
 			"primary-keys", "innodb-only"}, disturb: func(b *blue) { b.spoil(b.secret(), "admin") }, mend: func(b *blue) { b.unspoil(b.secret()) }},
 	}
@@ -202,8 +224,7 @@ func ills() []ill {
 var neverIll = []string{
 	"tags", "iam-roles", "auto-scaling", "proxy-lane",
 	"logical-replication-on", "synchronous-commit", "hostile-extensions", "no-large-objects",
-	"cluster-supported", "no-cross-region-replica", "no-managed-password", "not-a-replica", "not-fed-from-outside", "no-activity-stream", "new-family-named", "no-prepared-transactions",
-	"no-long-transaction", "names-fit", "login-not-admin",
+	"cluster-supported", "new-family-named", "no-long-transaction", "names-fit",
 }
 
 // TestEveryCheckIsDisturbed: a new check needs a ground on which it fails, or a

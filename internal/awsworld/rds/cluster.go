@@ -29,6 +29,7 @@ const (
 // cluster is one Aurora cluster. The spec holds the settings as Describe shows
 // them; what is still on its way stands in the pending fields.
 type cluster struct {
+	shown Shown
 	ClusterSpec
 	account    *account
 	arn        string

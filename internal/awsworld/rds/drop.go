@@ -1,6 +1,11 @@
 package rds
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/rds/types"
+)
 
 // DropSubnetGroup removes a DB subnet group, as its owner would. Like the other
 // ground methods it asks nobody.
@@ -23,4 +28,34 @@ func (s *Service) upgraded(version string) string {
 		return to
 	}
 	return version
+}
+
+// Shown is what a cluster shows of things that are not simulated: they are
+// described and do nothing.
+type Shown struct {
+	ManagedSecretARN string // RDS manages the master password
+	Stream           bool   // a database activity stream runs
+	SourceARN        string // the cluster replicates from this one
+	ReplicaARN       string // this one replicates from the cluster
+}
+
+// SetShown lets a cluster show such things; the zero value takes them away.
+func (s *Service) SetShown(account, id string, x Shown) {
+	s.account(account).clusters[id].shown = x
+}
+
+// view adds it to a description.
+func (x Shown) view(v *types.DBCluster) {
+	if x.ManagedSecretARN != "" {
+		v.MasterUserSecret = &types.MasterUserSecret{SecretArn: aws.String(x.ManagedSecretARN), SecretStatus: aws.String("active")}
+	}
+	if x.Stream {
+		v.ActivityStreamStatus = types.ActivityStreamStatusStarted
+	}
+	if x.SourceARN != "" {
+		v.ReplicationSourceIdentifier = aws.String(x.SourceARN)
+	}
+	if x.ReplicaARN != "" {
+		v.ReadReplicaIdentifiers = append(v.ReadReplicaIdentifiers, x.ReplicaARN)
+	}
 }

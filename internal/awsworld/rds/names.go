@@ -132,4 +132,5 @@ func (s *Service) viewStanding(c *cluster, v *types.DBCluster) {
 	if c.ManagedSecretARN != "" {
 		v.MasterUserSecret = &types.MasterUserSecret{SecretArn: aws.String(c.ManagedSecretARN), SecretStatus: aws.String("active")}
 	}
+	c.shown.view(v)
 }
