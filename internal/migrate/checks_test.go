@@ -14,6 +14,7 @@ import (
 
 	"github.com/dbferry/dbferry/internal/awsworld/rds"
 	"github.com/dbferry/dbferry/internal/awsworld/secretsmanager"
+	"github.com/dbferry/dbferry/internal/config"
 	"github.com/dbferry/dbferry/internal/dbconn"
 	"github.com/dbferry/dbferry/internal/golden"
 	"github.com/dbferry/dbferry/internal/ground"
@@ -134,6 +135,10 @@ func wish(change func(*migrate.Input)) migrate.Input {
 func ills() []ill {
 	return []ill{
 		{check: "version-reachable", in: wish(func(in *migrate.Input) { in.TargetEngineVersion = "8.0.mysql_aurora.9.99.9" })},
+		{check: "new-family-named", warns: true, in: wish(func(in *migrate.Input) { in.TargetEngineVersion = "8.4.mysql_aurora.8.4.7" }),
+			disturb: func(b *blue) {
+				b.RDS().PutEngineVersion(rds.EngineVersion{Engine: rds.AuroraMySQL, Version: "8.4.mysql_aurora.8.4.7"})
+			}},
 		{check: "something-changes", warns: true, in: migrate.Input{Cluster: cluster}},
 		{check: "cluster-parameter-group", in: wish(func(in *migrate.Input) { in.ClusterParameterGroup = "nobodys" })},
 		{check: "instance-parameter-group", in: wish(func(in *migrate.Input) { in.InstanceParameterGroup = "nobodys" })},
@@ -224,13 +229,13 @@ func ills() []ill {
 var neverIll = []string{
 	"tags", "iam-roles", "auto-scaling", "proxy-lane",
 	"logical-replication-on", "synchronous-commit", "hostile-extensions", "no-large-objects",
-	"cluster-supported", "new-family-named", "no-long-transaction", "names-fit",
+	"cluster-supported", "names-fit",
 }
 
 // TestEveryCheckIsDisturbed: a new check needs a ground on which it fails, or a
 // place among those that have none.
 func TestEveryCheckIsDisturbed(t *testing.T) {
-	seen := append(slices.Clone(neverIll), "backtrack") // TestChecks begins with it
+	seen := append(slices.Clone(neverIll), "backtrack", "no-long-transaction") // TestChecks begins with the one, TestLongTransaction is of the other
 	for _, x := range ills() {
 		seen = append(append(seen, x.check), x.with...)
 	}
@@ -298,6 +303,44 @@ func TestChecks(t *testing.T) {
 			if verdict, cause, warned := said(upgrade); verdict != rehearsal.VerdictSucceeded || !slices.Equal(warned, usual) {
 				t.Errorf("%s, mended: %s, warned of %v: %s", x.check, verdict, warned, cause)
 			}
+		}
+		return nil
+	})
+}
+
+// TestLongTransaction: a transaction that is open for longer than the limit is
+// refused. InnoDB's clock is real, so the limit is a second here.
+func TestLongTransaction(t *testing.T) {
+	short := variant(t, func(c *config.Config) { c.Production.Migrate.Limits.TransactionSeconds = 1 })
+	worldOf(t, short, rehearsal.MigrationScenario{Proxy: true}, func(o *rehearsal.Operator) error {
+		b := &blue{o, t, o.Config().Production.Account, map[string]string{}}
+		plan := func() *rehearsal.Migrated {
+			in := upgrade
+			in.Mode = migrate.ModePlan
+			m, err := o.Migrate(in)
+			b.must(err)
+			return m
+		}
+		b.sql("CREATE DATABASE checked", "CREATE TABLE checked.one (id INT PRIMARY KEY)")
+		db := b.session()
+		defer db.Close()
+		tx, err := db.BeginTx(t.Context(), nil)
+		if err != nil {
+			return err
+		}
+		if _, err := tx.Exec("INSERT INTO checked.one VALUES (1)"); err != nil {
+			return err
+		}
+		time.Sleep(3 * time.Second)
+		if m := plan(); m.Verdict != rehearsal.VerdictRefused || !strings.Contains(m.Cause, "[no-long-transaction]") || !strings.Contains(m.Cause, "1 problem(s)") {
+			t.Errorf("%s: %s", m.Verdict, m.Cause)
+		}
+		if err := tx.Rollback(); err != nil {
+			return err
+		}
+		time.Sleep(time.Second) // information_schema.innodb_trx answers from a cache of 0.1 s
+		if m := plan(); m.Verdict != rehearsal.VerdictSucceeded {
+			t.Errorf("ended: %s: %s", m.Verdict, m.Cause)
 		}
 		return nil
 	})

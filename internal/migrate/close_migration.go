@@ -27,7 +27,7 @@ type Closed struct {
 	Plan      []string `json:"plan,omitempty"`
 	Evidence  string   `json:"evidence,omitempty"`     // s3://…
 	Head      string   `json:"evidenceHead,omitempty"` // hash of the last entry
-	Costs     []string `json:"costs,omitempty"` // what is left that AWS charges for
+	Costs     []string `json:"costs,omitempty"`        // what is left that AWS charges for
 	Next      string   `json:"next"`
 	Trouble   []string `json:"trouble,omitempty"`
 }
