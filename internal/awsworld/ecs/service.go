@@ -28,13 +28,13 @@ type Timing struct {
 	Again   Range // between a failed task and the next try
 }
 
-// DefaultTiming makes a rolling update of a small service take about three
+// DefaultTiming makes a rolling update of a small service take about two
 // minutes.
 func DefaultTiming() Timing {
 	return Timing{
 		Start:   Range{25 * time.Second, 50 * time.Second},
 		Healthy: Range{10 * time.Second, 30 * time.Second},
-		Drain:   Range{20 * time.Second, 45 * time.Second},
+		Drain:   Range{10 * time.Second, 30 * time.Second}, // stopTimeout is 30 s by default
 		Steady:  Range{10 * time.Second, 30 * time.Second},
 		Again:   Range{5 * time.Second, 20 * time.Second},
 	}
