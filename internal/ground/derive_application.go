@@ -173,14 +173,12 @@ func (d *deriver) clusters() []Cluster {
 
 // proxies makes those of every cluster: the first serves.
 func (d *deriver) proxies() {
+	generations := append([]string{d.serving.RefreshID}, d.serving.Others...)
 	for _, cl := range d.clusters() {
 		for i, name := range d.t.Switch.Pointer(cl.ID).Proxies {
-			p := Proxy{Name: name, Engine: cl.Engine, Subnets: d.app.Subnets, Groups: d.t.Switch.ProxySecurityGroups}
-			if id := slices.Concat([]string{d.serving.RefreshID}, d.serving.Others, []string{"", ""})[i]; id != "" {
-				p.Cluster = names.RestoredCluster(cl.ID, id)
-				p.Secrets = d.secrets(cl.ID, id)
-			} else {
-				p.Secrets = d.secrets(cl.ID, d.serving.RefreshID)
+			p := Proxy{Name: name, Engine: cl.Engine, Secrets: d.secrets(cl.ID, d.serving.RefreshID), Subnets: d.app.Subnets, Groups: d.t.Switch.ProxySecurityGroups}
+			if i < len(generations) {
+				p.Cluster, p.Secrets = names.RestoredCluster(cl.ID, generations[i]), d.secrets(cl.ID, generations[i])
 			}
 			d.app.Proxies = append(d.app.Proxies, p)
 		}
@@ -329,11 +327,13 @@ func (d *deriver) tellsSecret(cluster string) string {
 func (d *deriver) secretOf(cluster, user string) string {
 	set, _ := d.t.ClusterSettings(cluster)
 	for _, l := range set.Logins {
-		if l.User == user && d.serving.Rotated && l.Rotates() {
-			return "${" + AskSecret + ":" + names.LoginSecret(d.t.Name, cluster, d.serving.RefreshID, user) + "}"
-		} else if l.User == user {
-			return l.Secret
+		if l.User != user {
+			continue
 		}
+		if name := d.secret(cluster, d.serving.RefreshID, l); name != l.Secret {
+			return "${" + AskSecret + ":" + name + "}"
+		}
+		return l.Secret
 	}
 	return ""
 }

@@ -86,23 +86,20 @@ func (s *step) arnOf(ctx context.Context, secret string) (string, error) {
 // and how clients log in, stay what they are.
 func (s *step) moveSecret(ctx context.Context, p *Plan, m Move, d Direction) (bool, error) {
 	from, to := m.ends(d)
-	name, _, _ := strings.Cut(m.Name, "/")
-	out, err := s.rds.DescribeDBProxies(ctx, &rds.DescribeDBProxiesInput{DBProxyName: &name})
+	name := m.proxy()
+	now, err := s.describeProxy(ctx, name)
 	if err != nil {
-		return false, fault.AWS("look at proxy "+name, name, err)
+		return false, err
 	}
-	now := out.DBProxies[0]
-	has := func(arn string) bool {
-		return slices.ContainsFunc(now.Auth, func(a rdstypes.UserAuthConfigInfo) bool { return aws.ToString(a.SecretArn) == arn })
-	}
+	has := secretsIn(now.Auth)
 	const next = "look at the proxy in the RDS console; it must be available"
 	switch {
 	case now.Status != rdstypes.DBProxyStatusAvailable:
 		return false, s.tooLong(ctx, p, m, d, proxyPatience, "the proxy is "+string(now.Status), next)
-	case has(to) && !has(from):
+	case replacedIn(has, from, to):
 		return true, nil
-	case !has(from):
-		return false, foreign("the secrets of proxy "+name, secretsIn(now.Auth), from, to)
+	case !slices.Contains(has, from):
+		return false, foreign("the secrets of proxy "+name, strings.Join(has, ", "), from, to)
 	}
 	_, err = s.rds.ModifyDBProxy(ctx, &rds.ModifyDBProxyInput{DBProxyName: &name, Auth: replaced(now.Auth, from, to)})
 	if fault.HasCode(err, "InvalidDBProxyStateFault") {
@@ -111,12 +108,18 @@ func (s *step) moveSecret(ctx context.Context, p *Plan, m Move, d Direction) (bo
 	return false, fault.AWS("replace a secret of proxy "+name, name, err)
 }
 
-func secretsIn(auth []rdstypes.UserAuthConfigInfo) string {
+// secretsIn are the ARNs of a proxy's secrets.
+func secretsIn(auth []rdstypes.UserAuthConfigInfo) []string {
 	var all []string
 	for _, a := range auth {
 		all = append(all, aws.ToString(a.SecretArn))
 	}
-	return strings.Join(all, ", ")
+	return all
+}
+
+// replacedIn says whether one secret stands in place of another.
+func replacedIn(secrets []string, from, to string) bool {
+	return slices.Contains(secrets, to) && !slices.Contains(secrets, from)
 }
 
 // replaced is how a proxy lets clients in, with one secret in place of another:

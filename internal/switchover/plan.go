@@ -1,6 +1,7 @@
 package switchover
 
 import (
+	"strings"
 	"time"
 
 	"github.com/dbferry/dbferry/internal/refresh"
@@ -94,6 +95,13 @@ func (m Move) String() string {
 		return string(m.Kind) + " " + m.Name + ": nothing → " + m.To
 	}
 	return string(m.Kind) + " " + m.Name + ": " + m.From + " → " + m.To
+}
+
+// proxy is the name of the proxy that a move is of: of a proxy's secret, what
+// stands before the user.
+func (m Move) proxy() string {
+	name, _, _ := strings.Cut(m.Name, "/")
+	return name
 }
 
 // Direction is which way a move is made.

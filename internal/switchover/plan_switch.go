@@ -198,7 +198,6 @@ func (s *planSwitch) plan(ctx context.Context, in PlanInput, want Input) (Plan, 
 	if p.Previous, err = s.previous(ctx, p); err != nil {
 		return p, err
 	}
-	g.logins = s.t.ClusterSettings
 	return p, s.moves(ctx, &p, g, live)
 }
 
@@ -225,7 +224,7 @@ func short(execution string) string { return token(execution)[:6] }
 // switch left serving for items that the candidate lacks. Each must be there and
 // carry the tags of its refresh: names can be reused by others.
 func (s *planSwitch) generation(ctx context.Context, c refresh.Candidate, live pointers) (generation, error) {
-	g := generation{refreshID: c.RefreshID, clusters: map[string]*rdstypes.DBCluster{}, endpoints: map[string]string{}, secrets: map[string]map[string]string{}, tables: map[string]tableFacts{}}
+	g := generation{refreshID: c.RefreshID, target: s.t, clusters: map[string]*rdstypes.DBCluster{}, endpoints: map[string]string{}, secrets: map[string]map[string]string{}, tables: map[string]tableFacts{}}
 	for _, it := range c.Items {
 		if err := s.add(ctx, &g, live, it.Kind, it.Source, it.Name, c.RefreshID, true); err != nil {
 			return g, err

@@ -6,6 +6,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/rds"
+	rdstypes "github.com/aws/aws-sdk-go-v2/service/rds/types"
 
 	"github.com/dbferry/dbferry/internal/config"
 	"github.com/dbferry/dbferry/internal/fault"
@@ -58,18 +59,23 @@ func (s *step) livePointers(ctx context.Context) (pointers, error) {
 	return l, nil
 }
 
-func (s *step) proxy(ctx context.Context, name string) (proxy, error) {
+func (s *step) describeProxy(ctx context.Context, name string) (rdstypes.DBProxy, error) {
 	out, err := s.rds.DescribeDBProxies(ctx, &rds.DescribeDBProxiesInput{DBProxyName: &name})
 	if fault.IsNotFound(err) {
-		return proxy{}, fault.New(fault.BadRequest, "look at proxy "+name, name, "create it, or correct targets[].switch.clusters[].proxies", "there is no such RDS proxy in account %s", s.here.Account)
+		return rdstypes.DBProxy{}, fault.New(fault.BadRequest, "look at proxy "+name, name, "create it, or correct targets[].switch.clusters[].proxies", "there is no such RDS proxy in account %s", s.here.Account)
 	}
 	if err != nil {
-		return proxy{}, fault.AWS("look at proxy "+name, name, err)
+		return rdstypes.DBProxy{}, fault.AWS("look at proxy "+name, name, err)
 	}
-	p := proxy{endpoint: aws.ToString(out.DBProxies[0].Endpoint)}
-	for _, a := range out.DBProxies[0].Auth {
-		p.secrets = append(p.secrets, aws.ToString(a.SecretArn))
+	return out.DBProxies[0], nil
+}
+
+func (s *step) proxy(ctx context.Context, name string) (proxy, error) {
+	is, err := s.describeProxy(ctx, name)
+	if err != nil {
+		return proxy{}, err
 	}
+	p := proxy{endpoint: aws.ToString(is.Endpoint), secrets: secretsIn(is.Auth)}
 	rows, err := s.targets(ctx, name)
 	p.cluster = trackedCluster(rows)
 	return p, err

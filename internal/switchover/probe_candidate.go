@@ -3,7 +3,6 @@ package switchover
 import (
 	"context"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/dbferry/dbferry/internal/fault"
@@ -57,8 +56,8 @@ func (s *probeCandidate) do(ctx context.Context, p *Plan, _ ledger.Version) (boo
 func (p Plan) idle(source string) []string {
 	var out []string
 	for _, m := range p.of(IdleSecret, IdleProxy) {
-		if name, _, _ := strings.Cut(m.Name, "/"); m.Item == source && !slices.Contains(out, name) {
-			out = append(out, name)
+		if m.Item == source && !slices.Contains(out, m.proxy()) {
+			out = append(out, m.proxy())
 		}
 	}
 	return out

@@ -17,11 +17,11 @@ import (
 // generation is what the placeholders of a switch stand for.
 type generation struct {
 	refreshID string
+	target    config.Target
 	clusters  map[string]*rdstypes.DBCluster // by source
 	endpoints map[string]string              // by source: where applications reach it after the switch
 	tables    map[string]tableFacts          // by source
 	secrets   map[string]map[string]string   // by source and user: ARNs, where the refresh made some
-	logins    func(source string) (config.ClusterSettings, error)
 }
 
 type tableFacts struct{ name, arn, stream string }
@@ -55,7 +55,7 @@ func (g generation) secret(p config.Reference) (string, error) {
 	if made := g.secrets[p.Item][p.User]; made != "" {
 		return made, nil
 	}
-	set, err := g.logins(p.Item)
+	set, err := g.target.ClusterSettings(p.Item)
 	for _, l := range set.Logins {
 		if l.User == p.User {
 			return l.Secret, nil

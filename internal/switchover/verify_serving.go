@@ -2,7 +2,6 @@ package switchover
 
 import (
 	"context"
-	"slices"
 	"strings"
 
 	"github.com/dbferry/dbferry/internal/config"
@@ -59,9 +58,8 @@ func (s *step) pointersAre(ctx context.Context, p *Plan, d Direction) error {
 		is := ""
 		switch m.Kind {
 		case IdleSecret, ProxySecret:
-			name, _, _ := strings.Cut(m.Name, "/")
-			if is = want; !slices.Contains(live.proxies[name].secrets, want) || slices.Contains(live.proxies[name].secrets, left) {
-				is = strings.Join(live.proxies[name].secrets, ", ")
+			if is = want; !replacedIn(live.proxies[m.proxy()].secrets, left, want) {
+				is = strings.Join(live.proxies[m.proxy()].secrets, ", ")
 			}
 		case IdleProxy, Proxy:
 			is = live.proxies[m.Name].cluster

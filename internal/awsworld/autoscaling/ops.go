@@ -1,6 +1,7 @@
 package autoscaling
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -33,11 +34,7 @@ func (s *Service) ops() []awsworld.Op {
 	register.ConditionKeys = func(c *awsworld.Call) map[string][]string {
 		in := awsworld.Input[sdk.RegisterScalableTargetInput](c)
 		keys := scope(string(in.ServiceNamespace), string(in.ScalableDimension))
-		for k, v := range in.Tags {
-			keys["aws:RequestTag/"+k] = []string{v}
-			keys["aws:TagKeys"] = append(keys["aws:TagKeys"], k)
-		}
-		slices.Sort(keys["aws:TagKeys"])
+		maps.Copy(keys, service.RequestTags(in.Tags))
 		return keys
 	}
 	register.Source += "; Application Auto Scaling user guide, \"Permissions required for API actions on target services and CloudWatch\", \"Service-linked roles\""

@@ -33,12 +33,7 @@ func (s *Service) ops() []awsworld.Op {
 		return out
 	}
 	create.ConditionKeys = func(c *awsworld.Call) map[string][]string {
-		tags := tagMap(awsworld.Input[sdk.CreateRuleInput](c).Tags)
-		keys := map[string][]string{"aws:TagKeys": slices.Sorted(maps.Keys(tags))}
-		for k, v := range tags {
-			keys["aws:RequestTag/"+k] = []string{v}
-		}
-		return keys
+		return service.RequestTags(tagMap(awsworld.Input[sdk.CreateRuleInput](c).Tags))
 	}
 	create.Differs = "one path-pattern condition and one fixed-response action; in force at once"
 	remove := row("DeleteRule", s.remove)

@@ -1,7 +1,6 @@
 package secretsmanager
 
 import (
-	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -28,12 +27,8 @@ func (s *Service) lifeOps() []awsworld.Op {
 	}
 	create.ConditionKeys = func(c *awsworld.Call) map[string][]string {
 		in := awsworld.Input[sdk.CreateSecretInput](c)
-		keys := map[string][]string{"secretsmanager:Name": {aws.ToString(in.Name)}}
-		for _, t := range in.Tags {
-			keys["aws:RequestTag/"+aws.ToString(t.Key)] = []string{aws.ToString(t.Value)}
-			keys["aws:TagKeys"] = append(keys["aws:TagKeys"], aws.ToString(t.Key))
-		}
-		slices.Sort(keys["aws:TagKeys"])
+		keys := service.RequestTags(tagMap(in.Tags))
+		keys["secretsmanager:Name"] = []string{aws.ToString(in.Name)}
 		return keys
 	}
 	create.Source = "Secrets Manager API Reference, CreateSecret; Service Authorization Reference, Secrets Manager (tags ask for TagResource as well)"
@@ -60,10 +55,7 @@ func (s *Service) create(c *awsworld.Call, in *sdk.CreateSecretInput) (*sdk.Crea
 	case x != nil:
 		return nil, &types.ResourceExistsException{Message: new("The operation failed because the secret " + name + " already exists.")}
 	}
-	spec := SecretSpec{Name: name, Value: aws.ToString(in.SecretString), Tags: map[string]string{}}
-	for _, t := range in.Tags {
-		spec.Tags[aws.ToString(t.Key)] = aws.ToString(t.Value)
-	}
+	spec := SecretSpec{Name: name, Value: aws.ToString(in.SecretString), Tags: tagMap(in.Tags)}
 	if _, err := s.PutSecret(account, spec); err != nil {
 		return nil, err
 	}
@@ -76,6 +68,14 @@ func (s *Service) create(c *awsworld.Call, in *sdk.CreateSecretInput) (*sdk.Crea
 
 func (s *Service) made(x *secret) *sdk.CreateSecretOutput {
 	return &sdk.CreateSecretOutput{ARN: new(x.arn), Name: new(x.Name), VersionId: new(x.current.id)}
+}
+
+func tagMap(tags []types.Tag) map[string]string {
+	out := map[string]string{}
+	for _, t := range tags {
+		out[aws.ToString(t.Key)] = aws.ToString(t.Value)
+	}
+	return out
 }
 
 // The days of a recovery window.

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -139,6 +140,19 @@ func TagContext(tags map[string]string) map[string][]string {
 	out := make(map[string][]string, len(tags))
 	for k, v := range tags {
 		out["aws:ResourceTag/"+k] = []string{v}
+	}
+	return out
+}
+
+// RequestTags are the condition keys of the tags that a request brings; AWS gives
+// none for a request without tags.
+func RequestTags(tags map[string]string) map[string][]string {
+	out := make(map[string][]string, len(tags)+1)
+	for k, v := range tags {
+		out["aws:RequestTag/"+k] = []string{v}
+	}
+	if len(tags) > 0 {
+		out["aws:TagKeys"] = slices.Sorted(maps.Keys(tags))
 	}
 	return out
 }
