@@ -24,21 +24,23 @@ func migrateSteps(c config.Config) []step {
 	return []step{
 		{name: "plan-migration", description: "Takes the cluster's lock, asks every check, writes the plan", timeout: long, inNetwork: true, ledger: readWrite,
 			policy: slices.Concat(g.clustersAnd(g.lookAtInstances(), g.lookAtDeployments()), g.ask(), g.secretsOf(true), []statement{g.holders(machines...)})},
-		{name: "create-green", description: "Asks for the Blue/Green deployment of the plan", ledger: readWrite, policy: g.clustersAnd(g.lookAtDeployments(), g.createGreen())},
+		{name: "create-green", description: "Asks for the Blue/Green deployment of the plan", ledger: readWrite, policy: append(g.clustersAnd(g.lookAtDeployments(), g.createGreen()), g.detachFirst()...)},
 		{name: "settle-green", description: "Waits for every member, and reboots green's that need it", ledger: readWrite,
 			policy: g.clustersAnd(g.lookAtInstances(), allow("RebootGreen", []string{"rds:RebootDBInstance"}, g.arn("rds", "db:*-green-??????")))},
 		{name: "verify-green", description: "Compares green with the plan and with blue", timeout: 900, inNetwork: true, ledger: readWrite,
 			policy: slices.Concat(g.clustersAnd(g.lookAtInstances(), g.lag()), g.secretsOf(true))},
-		{name: "request-approval", description: "Tells people what there is to approve", ledger: readWrite, policy: []statement{g.publish()}},
+		{name: "request-approval", description: "Tells people what there is to approve", ledger: readWrite, policy: append(g.lookAtProxies(), g.publish())},
 		{name: "answer-approval", description: "Takes the answer of an approver, through its URL", ledger: readWrite, policy: []statement{
 			anything("AnswerTokens", "a token does not name its execution; older Regions ask for any resource", "states:SendTaskSuccess", "states:SendTaskFailure")}},
 		{name: "set-maintenance", description: "Keeps users out, and lets them in again", timeout: 600, ledger: readWrite, policy: g.maintenance()},
+		{name: "set-proxies", description: "Takes proxies off that Blue/Green cannot lead over, and puts them back", timeout: 900, inNetwork: true, quarantine: true, ledger: readWrite,
+			policy: slices.Concat(g.clustersAnd(g.lookAtInstances(), g.lookAtDeployments(), g.lag()), g.lookAtProxies(), g.secretsOf(true), []statement{g.pointProxies("rds:RegisterDBProxyTargets", "rds:DeregisterDBProxyTargets")}, g.removeGreen())},
 		{name: "switch-over", description: "Asks AWS to switch over, and watches it", timeout: 900, inNetwork: true, ledger: readWrite,
-			policy: slices.Concat(g.clustersAnd(g.lookAtInstances(), g.lookAtDeployments(), g.lag(), anything("ReadEvents", noResourceType, "rds:DescribeEvents")), g.secretsOf(true), g.switchover())},
+			policy: slices.Concat(g.clustersAnd(g.lookAtInstances(), g.lookAtDeployments(), g.lag(), anything("ReadEvents", noResourceType, "rds:DescribeEvents")), g.lookAtProxies(), g.secretsOf(true), g.switchover())},
 		{name: "prove-switchover", description: "Proves the new production, and puts back what Blue/Green loses", timeout: 900, inNetwork: true, ledger: readWrite,
 			policy: slices.Concat(g.clustersAnd(), g.lookAtProxies(), g.secretsOf(false), g.putBack())},
 		{name: "retire-blue", description: "Removes the old cluster, after a final snapshot", quarantine: true, ledger: readWrite, policy: append(g.clustersAnd(g.lookAtDeployments()), g.retireOld()...)},
-		{name: "abandon-green", description: "Removes green before anything was switched to it", ledger: readWrite, policy: append(g.clustersAnd(g.lookAtDeployments()), g.removeGreen()...)},
+		{name: "abandon-green", description: "Removes green before anything was switched to it", ledger: readWrite, policy: slices.Concat(g.clustersAnd(g.lookAtInstances(), g.lookAtDeployments()), g.lookAtProxies(), []statement{g.pointProxies("rds:RegisterDBProxyTargets")}, g.removeGreen())},
 		{name: "close-migration", description: "Records how a migration ended, with its evidence", timeout: long, ledger: readWriteUnlock, policy: []statement{g.publish()}},
 	}
 }
@@ -62,6 +64,20 @@ func (g migrateGrants) clustersAnd(more ...statement) []statement {
 
 func (g migrateGrants) lookAtProxies() []statement {
 	return []statement{allow("LookAtProxies", []string{"rds:DescribeDBProxies", "rds:DescribeDBProxyTargets"}, g.arn("rds", "db-proxy:*"), g.arn("rds", "target-group:*"))}
+}
+
+// pointProxies is limited by no name: which proxies lead to a cluster is looked up.
+func (g migrateGrants) pointProxies(actions ...string) statement {
+	return allow("PointProxies", actions, g.arn("rds", "db-proxy:*"), g.arn("rds", "target-group:*"), g.clusters())
+}
+
+// detachFirst is for configurations whose proxies are taken off before green is
+// created.
+func (g migrateGrants) detachFirst() []statement {
+	if !slices.ContainsFunc(g.m.Clusters, func(c config.MigrateCluster) bool { return c.Proxies == config.ProxiesDetachFirst }) {
+		return nil
+	}
+	return append(g.lookAtProxies(), g.pointProxies("rds:DeregisterDBProxyTargets"))
 }
 
 // ask is what the preflight reads.

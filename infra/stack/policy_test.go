@@ -191,8 +191,9 @@ func TestChangesAreLimitedToOurOwn(t *testing.T) {
 var migrating = map[string][]string{
 	"CreateGreenRole":     {"CreateBlueGreenDeployment", "AddTagsToResource", "CreateDBCluster", "CreateDBInstance", "CreateDBClusterEndpoint"},
 	"SettleGreenRole":     {"RebootDBInstance"},
+	"SetProxiesRole":      {"RegisterDBProxyTargets", "DeregisterDBProxyTargets", "DeleteBlueGreenDeployment", "ModifyDBCluster", "DeleteDBCluster", "DeleteDBInstance", "DeleteDBClusterEndpoint"},
 	"SwitchOverRole":      {"SwitchoverBlueGreenDeployment", "ModifyDBCluster", "PromoteReadReplicaDBCluster"},
 	"ProveSwitchoverRole": {"AddRoleToDBCluster"},
 	"RetireBlueRole":      {"ModifyDBCluster", "DeleteDBCluster", "DeleteDBInstance", "CreateDBClusterSnapshot", "DeleteBlueGreenDeployment"},
-	"AbandonGreenRole":    {"DeleteBlueGreenDeployment", "ModifyDBCluster", "DeleteDBCluster", "DeleteDBInstance", "DeleteDBClusterEndpoint"},
+	"AbandonGreenRole":    {"DeleteBlueGreenDeployment", "ModifyDBCluster", "DeleteDBCluster", "DeleteDBInstance", "DeleteDBClusterEndpoint", "RegisterDBProxyTargets"},
 }

@@ -32,8 +32,16 @@ type MigrateCluster struct {
 	Login        Account  `json:"login" doc:"an account without administration rights, as the application has; smoke queries and proofs are made with it"`
 	Smoke        []string `json:"smoke,omitempty" doc:"read-only queries that must return at least one row, run as the login on green before the switchover and on the new production after it"`
 	Checksums    []string `json:"checksums,omitempty" doc:"tables, schema.table, whose rows are compared between blue and green before the switchover, chunk by chunk"`
+	Proxies      string   `json:"proxies,omitempty" doc:"how RDS proxies of the cluster follow: empty, AWS leads them over (a few seconds); detach, they are taken off the cluster right before the switchover and put back after it (minutes), for proxies that Blue/Green does not support; detach-first, they are off from before green is created, where AWS refuses to create it otherwise: applications must reach the cluster without the proxy until the switchover"`
 	WriteProof   string   `json:"writeProof,omitempty" doc:"one statement that changes a row, run as the login on the new production in a transaction that is rolled back; empty: only the read-only flags are read"`
 }
+
+// Values of MigrateCluster.Proxies.
+const (
+	ProxiesFollow      = ""
+	ProxiesDetach      = "detach"
+	ProxiesDetachFirst = "detach-first"
+)
 
 // Account is a database account of production, which stays as it is.
 type Account struct {
@@ -205,6 +213,9 @@ func (m Migrate) validateClusters(at string, p *Problems) {
 			if !qualifiedTable.MatchString(t) {
 				p.addf("%s.checksums[%d]: %q is not schema.table", where, j, t)
 			}
+		}
+		if !slices.Contains([]string{ProxiesFollow, ProxiesDetach, ProxiesDetachFirst}, c.Proxies) {
+			p.addf("%s.proxies: %q is neither detach nor detach-first", where, c.Proxies)
 		}
 		if strings.Contains(c.WriteProof, ";") {
 			p.addf("%s.writeProof: must be one statement, without a semicolon", where)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/rds"
+	"github.com/aws/aws-sdk-go-v2/service/rds/types"
 
 	"github.com/dbferry/dbferry/internal/fault"
 	"github.com/dbferry/dbferry/internal/lambdafn"
@@ -31,12 +32,11 @@ func (s *abandonGreen) do(ctx context.Context, h *held) (time.Duration, error) {
 	if h.Phase.beyond() {
 		return 0, fault.New(fault.NotReady, "remove green", h.Plan.Cluster, "look at the deployment; what was green may serve", "the migration is %s", h.Phase)
 	}
-	c, err := s.mustCluster(ctx, h.Plan.Cluster)
-	if err != nil {
+	if err := s.isBlue(ctx, h); err != nil {
 		return 0, err
 	}
-	if id := aws.ToString(c.DbClusterResourceId); id != h.Plan.Blue.ResourceID {
-		return 0, fault.New(fault.VerifyFailed, "remove green", h.Plan.Cluster, "do not delete anything; look at which cluster serves", "the cluster of production's name has resource id %s, not blue's %s", id, h.Plan.Blue.ResourceID)
+	if wait, err := s.attach(ctx, h, s.releaseVerified); err != nil || wait > 0 {
+		return wait, err
 	}
 	d, err := s.deployment(ctx, &h.Migration)
 	if err != nil {
@@ -52,6 +52,24 @@ func (s *abandonGreen) do(ctx context.Context, h *held) (time.Duration, error) {
 	case bgSwitching, bgCompleted:
 		return 0, fault.New(fault.NotReady, "remove green", h.Deployment, "look at the deployment; what was green may serve", "the deployment is %s", aws.ToString(d.Status))
 	}
+	return s.removeGreen(ctx, h, d)
+}
+
+// isBlue makes sure that the cluster of production's name is the one that was
+// there before.
+func (s *step) isBlue(ctx context.Context, h *held) error {
+	c, err := s.mustCluster(ctx, h.Plan.Cluster)
+	if err != nil {
+		return err
+	}
+	if id := aws.ToString(c.DbClusterResourceId); id != h.Plan.Blue.ResourceID {
+		return fault.New(fault.VerifyFailed, "look whether blue serves", h.Plan.Cluster, "do not delete anything; look at which cluster serves", "the cluster of production's name has resource id %s, not blue's %s", id, h.Plan.Blue.ResourceID)
+	}
+	return nil
+}
+
+// removeGreen deletes a deployment that was not switched, with green.
+func (s *step) removeGreen(ctx context.Context, h *held, d *types.BlueGreenDeployment) (time.Duration, error) {
 	if d.Target != nil {
 		green, err := s.cluster(ctx, idOf(*d.Target))
 		if err != nil {
@@ -63,7 +81,7 @@ func (s *abandonGreen) do(ctx context.Context, h *held) (time.Duration, error) {
 			}
 		}
 	}
-	_, err = s.rds.DeleteBlueGreenDeployment(ctx, &rds.DeleteBlueGreenDeploymentInput{BlueGreenDeploymentIdentifier: &h.Deployment, DeleteTarget: aws.Bool(true)})
+	_, err := s.rds.DeleteBlueGreenDeployment(ctx, &rds.DeleteBlueGreenDeploymentInput{BlueGreenDeploymentIdentifier: &h.Deployment, DeleteTarget: aws.Bool(true)})
 	if fault.IsNotFound(err) {
 		err = nil
 	}
@@ -84,7 +102,7 @@ func (s *abandonGreen) left(ctx context.Context, h *held) (time.Duration, error)
 			return 0, fault.New(fault.VerifyFailed, "remove green", aws.ToString(green.DBClusterIdentifier), "delete it in the RDS console when nobody needs it", "the deployment is gone and the green cluster is still %s", aws.ToString(green.Status))
 		}
 	}
-	h.Phase = Abandoned
+	h.Phase, h.GreenGoes = Abandoned, false
 	if err := s.testify(ctx, &h.Migration, "abandoned", map[string]any{"deployment": h.Deployment}); err != nil {
 		return 0, err
 	}

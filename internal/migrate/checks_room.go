@@ -6,6 +6,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
+	"github.com/dbferry/dbferry/internal/config"
 	"github.com/dbferry/dbferry/internal/dbconn"
 )
 
@@ -58,7 +59,7 @@ var roomChecks = []check{
 }
 
 var proxyChecks = []check{
-	{Name: "proxy-lane", Proves: "how RDS Proxy will follow", NotPromised: "that no proxy is registered later; such a one blocks the switchover", Source: "§2.1",
+	{Name: "proxy-lane", Proves: "how RDS Proxy will follow", NotPromised: "that no proxy is registered later; such a one is found before the approval and taken off for the switchover", Source: "§2.1",
 		Ask: func(f *facts) finding {
 			if len(f.proxies) == 0 {
 				return proved("no proxy leads to the cluster: applications follow DNS, which AWS changes some 35 s after the switchover")
@@ -66,6 +67,9 @@ var proxyChecks = []check{
 			var names []string
 			for _, p := range f.proxies {
 				names = append(names, p.name)
+			}
+			if f.set.Proxies != config.ProxiesFollow {
+				return warning("leave production.migrate.clusters[].proxies out where AWS leads the proxy over", "%s will be taken off the cluster and put back, as production.migrate says (%s): applications have no way through it meanwhile", strings.Join(names, ", "), f.set.Proxies)
 			}
 			return proved("%s: AWS leads the proxy over by itself", strings.Join(names, ", "))
 		}},

@@ -94,6 +94,9 @@ func (s *closeMigration) do(ctx context.Context, end refresh.End) (Closed, error
 		}
 	}
 	out.Costs, out.Next = h.Costs(), next(out.Verdict, in.Cluster, h, mine)
+	if len(h.Detached) > 0 {
+		out.Next = "RDS Proxy " + strings.Join(h.Detached, ", ") + " is off the cluster: nobody gets through it. {\"cluster\":\"" + in.Cluster + "\"} goes on, and {\"cluster\":\"" + in.Cluster + "\",\"mode\":\"abandon\"} puts it back on blue and removes green. " + out.Next
+	}
 	if found {
 		if err := s.ledger.Release(ctx, ledger.LockKey(string(refresh.Cluster), in.Cluster), end.Execution); err != nil {
 			out.Trouble = append(out.Trouble, err.Error())
@@ -125,6 +128,9 @@ func (s *closeMigration) verdict(ctx context.Context, end refresh.End, h *held, 
 	case h.KeptOut:
 		e.Verdict = refresh.NeedsOperator
 		e.Cause = strings.TrimSpace(e.Cause + " The execution was ended while users may be kept out: turn maintenance off by hand, or start again, which does it first.")
+	case h.cutOff():
+		e.Verdict = refresh.NeedsOperator
+		e.Cause = strings.TrimSpace(e.Cause + " The execution was ended while RDS Proxy " + strings.Join(h.Detached, ", ") + " was off the cluster: start again with the same input, which puts it back.")
 	case h.Phase == Retired:
 		e.Verdict = refresh.Succeeded
 	case h.Phase == Switching || h.Phase == Switched || h.Phase == Proved:

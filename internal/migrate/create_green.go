@@ -2,6 +2,7 @@ package migrate
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -82,6 +83,11 @@ func (s *createGreen) ask(ctx context.Context, h *held) (time.Duration, error) {
 		}
 	}
 	p := h.Plan
+	if p.Early {
+		if wait, err := s.detach(ctx, h); err != nil || wait > 0 {
+			return wait, err
+		}
+	}
 	in := &rds.CreateBlueGreenDeploymentInput{
 		BlueGreenDeploymentName: &p.Name, Source: &p.Blue.ARN,
 		Tags: []types.Tag{{Key: aws.String(names.TagOwner), Value: aws.String(names.Prefix)}, {Key: aws.String(names.TagRefresh), Value: &h.ID}},
@@ -98,6 +104,10 @@ func (s *createGreen) ask(ctx context.Context, h *held) (time.Duration, error) {
 	out, err := s.rds.CreateBlueGreenDeployment(ctx, in)
 	if fault.HasCode(err, "BlueGreenDeploymentAlreadyExistsFault") {
 		return buildLook, nil // a lost reply; the next look finds it
+	}
+	if fault.HasCode(err, "SourceClusterNotSupportedFault") && len(p.Proxies) > 0 && !p.Early {
+		return 0, &fault.Error{Name: fault.NotReady, Op: "build green", Resource: p.Cluster, Cause: err,
+			Next: "should RDS Proxy (" + strings.Join(p.Proxies, ", ") + ") be the reason: take it off the cluster for good, or set production.migrate.clusters[].proxies to \"detach-first\" and deploy; docs/migrate.md, \"RDS Proxy\", says what that costs"}
 	}
 	if err != nil {
 		return 0, fault.AWS("build green", p.Cluster, err)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -37,11 +36,6 @@ type facts struct {
 	deployment *types.BlueGreenDeployment
 	scaling    []refresh.ScalingTarget
 	sql        sqlFacts
-}
-
-// proxy is an RDS proxy that leads to the cluster.
-type proxy struct {
-	name, endpoint, state, reason string
 }
 
 // sqlFacts are what the databases say. A text in trouble is why it is not known.
@@ -184,41 +178,9 @@ func (s *step) readQuotas(ctx context.Context, f *facts) error {
 	return nil
 }
 
-func (s *step) readProxies(ctx context.Context, f *facts) error {
-	pages := rds.NewDescribeDBProxiesPaginator(s.rds, &rds.DescribeDBProxiesInput{})
-	for pages.HasMorePages() {
-		out, err := pages.NextPage(ctx)
-		if err != nil {
-			return fault.AWS("look at the proxies", s.here.Account, err)
-		}
-		for _, p := range out.DBProxies {
-			targets, err := s.rds.DescribeDBProxyTargets(ctx, &rds.DescribeDBProxyTargetsInput{DBProxyName: p.DBProxyName})
-			if err != nil {
-				return fault.AWS("look at the proxy's targets", aws.ToString(p.DBProxyName), err)
-			}
-			for _, t := range targets.Targets {
-				if t.Type != types.TargetTypeTrackedCluster && t.TrackedClusterId == nil || !f.leads(t) {
-					continue
-				}
-				one := proxy{name: aws.ToString(p.DBProxyName), endpoint: aws.ToString(p.Endpoint)}
-				if t.TargetHealth != nil {
-					one.state, one.reason = string(t.TargetHealth.State), string(t.TargetHealth.Reason)
-				}
-				if i := slices.IndexFunc(f.proxies, func(p proxy) bool { return p.name == one.name }); i < 0 {
-					f.proxies = append(f.proxies, one)
-				} else if one.state != "" && one.state != "AVAILABLE" {
-					f.proxies[i].state, f.proxies[i].reason = one.state, one.reason
-				}
-			}
-		}
-	}
-	return nil
-}
-
-// leads says whether a proxy's target is the cluster.
-func (f *facts) leads(t types.DBProxyTarget) bool {
-	id := aws.ToString(f.cluster.DBClusterIdentifier)
-	return aws.ToString(t.TrackedClusterId) == id || t.Type == types.TargetTypeTrackedCluster && aws.ToString(t.RdsResourceId) == id
+func (s *step) readProxies(ctx context.Context, f *facts) (err error) {
+	f.proxies, err = s.proxiesOf(ctx, f.id())
+	return err
 }
 
 // readNames looks for what has the names that the old members get.

@@ -59,7 +59,9 @@ var troubles = map[string]struct {
 	"write-on-green":     {refresh.Failed, migrate.Settling, "AuroraBinlogReplicaLag is -1"},
 	"long-transaction":   {refresh.RolledBack, migrate.Verified, "long-running active writes"},
 	"ddl":                {refresh.RolledBack, migrate.Verified, "long-running DDL"},
-	"late-proxy":         {refresh.RolledBack, migrate.Verified, "registered after the deployment was created"},
+	"late-proxy":         {rehearsal.VerdictSucceeded, migrate.Retired, ""},
+	"later-proxy":        {refresh.RolledBack, migrate.Verified, "was registered with shop-orders after the approval"},
+	"proxy-refused":      {refresh.Failed, migrate.Abandoned, "which is the target of RDS Proxy production-orders"},
 	"switchover-timeout": {refresh.RolledBack, migrate.Verified, "did not finish within its timeout"},
 	"refused":            {refresh.RolledBack, migrate.Abandoned, "refused by arn:aws:sts::111111111111:assumed-role/database-owner"},
 	"expired":            {refresh.RolledBack, migrate.Abandoned, "nobody has answered by"},
@@ -87,6 +89,9 @@ func TestTroubles(t *testing.T) {
 			ends(t, r.Migration, want.verdict, want.phase)
 			if !strings.Contains(r.Migration.Cause, want.says) {
 				t.Errorf("it says %s", r.Migration.Cause)
+			}
+			if name == "late-proxy" && (r.Migration.Record.Plan.Lane != migrate.LaneDetach || !strings.Contains(strings.Join(r.Migration.Plan, "\n"), "detach production-orders right before the switchover")) {
+				t.Errorf("plan %v", r.Migration.Plan)
 			}
 			if name == "pending-reboot" && len(r.Migration.Record.Rebooted) != 2 {
 				t.Errorf("rebooted %v", r.Migration.Record.Rebooted)

@@ -25,7 +25,7 @@ type PlanInput struct {
 // Begun is what plan-migration tells the states that follow, and the operator in
 // the console.
 type Begun struct {
-	Status          string   `json:"status"` // PLAN, CREATE, SWITCH, RETIRE or ABANDON
+	Status          string   `json:"status"` // PLAN, CREATE, SWITCH, RETIRE, ABANDON or UNDO
 	Cluster         string   `json:"cluster"`
 	Migration       string   `json:"migration"`
 	PlanHash        string   `json:"planHash"`
@@ -43,6 +43,7 @@ const (
 	statusSwitch  = "SWITCH"
 	statusRetire  = "RETIRE"
 	statusAbandon = "ABANDON"
+	statusUndo    = "UNDO" // an earlier execution has left proxies off, or green half removed
 )
 
 type planMigration struct{ *step }
@@ -213,10 +214,7 @@ func (s *planMigration) plan(f *facts, id string, all []Checked) Plan {
 	} else if p.To.ClusterGroup == "default."+familyOf(f) {
 		p.To.InstanceGroup = p.To.ClusterGroup
 	}
-	for _, x := range f.proxies {
-		p.Lane = LaneNative
-		p.Proxies = append(p.Proxies, x.name)
-	}
+	p.follow(f.proxies, f.set.Proxies)
 	for _, r := range c.AssociatedRoles {
 		p.Carry.Roles = append(p.Carry.Roles, Role{aws.ToString(r.FeatureName), aws.ToString(r.RoleArn)})
 	}
@@ -260,6 +258,8 @@ func (s *planMigration) begun(want Input, h *held) Begun {
 	switch {
 	case want.Mode == ModeAbandon:
 		b.Status = statusAbandon
+	case h.GreenGoes || h.cutOff():
+		b.Status = statusUndo
 	case want.Mode == ModePlan:
 		b.Status = statusPlan
 	case h.Phase == Switching || h.Phase == Switched:
@@ -280,7 +280,7 @@ func (p Plan) Lines() []string {
 		fmt.Sprintf("  cluster parameter group  %s → %s", p.From.ClusterGroup, p.To.ClusterGroup),
 		fmt.Sprintf("  parameter group          %s → %s", p.From.InstanceGroup, p.To.InstanceGroup),
 		fmt.Sprintf("  members                  %s", strings.Join(p.Blue.Members, ", ")),
-		fmt.Sprintf("  RDS Proxy                %s %s", p.Lane, strings.Join(p.Proxies, ", ")),
+		"  RDS Proxy                " + p.proxyLine(),
 		fmt.Sprintf("  deployment               %s", p.Name),
 		fmt.Sprintf("  switchover time limit    %d s", p.Timeout),
 		"Steps: build green, let it settle, verify it, ask for approval, maintenance on, switch over, prove, maintenance off,",

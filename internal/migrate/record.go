@@ -84,11 +84,23 @@ type Migration struct {
 	Snapshot     string    `json:"snapshot,omitempty"`     // of the old cluster
 	SwitchedBack bool      `json:"switchedBack,omitempty"` // AWS rolled the last switchover back
 
+	// Detached are proxies that dbferry has taken off the cluster and not yet put
+	// back; GreenGoes says that the deployment had to be deleted for that, which
+	// takes green along.
+	Detached  []string `json:"detached,omitempty"`
+	GreenGoes bool     `json:"greenGoes,omitempty"`
+
 	// KeptOut says that maintenance may be on, of the round with this number.
 	KeptOut bool `json:"keptOut,omitempty"`
 	Round   int  `json:"round,omitempty"`
 
 	Evidence Chain `json:"evidence"`
+}
+
+// cutOff says that proxies lead nowhere though production serves: an execution
+// was ended in the middle.
+func (m Migration) cutOff() bool {
+	return len(m.Detached) > 0 && !m.Phase.beyond() && !(m.Plan.Early && !m.GreenGoes)
 }
 
 // Side is a cluster as it was recorded.
@@ -113,7 +125,9 @@ type Plan struct {
 	To        Version  `json:"to"`
 	Blue      Side     `json:"blue"`
 	Lane      Lane     `json:"lane"`
-	Proxies   []string `json:"proxies,omitempty"`
+	Proxies   []string `json:"proxies,omitempty"`     // all that lead to the cluster
+	Detach    []string `json:"detach,omitempty"`      // those of them that are taken off for the switchover
+	Early     bool     `json:"detachFirst,omitempty"` // they are off from before green is created
 	Reason    string   `json:"reason,omitempty"`
 	Name      string   `json:"deploymentName"`
 	Carry     Carry    `json:"carry"`  // what Blue/Green loses and dbferry puts back
@@ -139,6 +153,7 @@ type Lane string
 // The lanes.
 const (
 	LaneNative Lane = "native" // proxies have blue as their target already: AWS leads them over
+	LaneDetach Lane = "detach" // some are taken off blue, and put on the new production
 	LaneNone   Lane = "none"   // there is no proxy
 )
 

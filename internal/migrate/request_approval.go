@@ -51,6 +51,11 @@ func (s *requestApproval) do(ctx context.Context, in ApprovalInput) (Requested, 
 	if err != nil {
 		return Requested{}, err
 	}
+	if in.Gate == GateSwitch {
+		if err := s.lookAgain(ctx, h); err != nil {
+			return Requested{}, err
+		}
+	}
 	var a Approval
 	key := approvalKey(in.Cluster, h.ID, in.Gate)
 	ver, found, err := s.ledger.Get(ctx, key, &a)
@@ -76,6 +81,20 @@ func (s *requestApproval) do(ctx context.Context, in ApprovalInput) (Requested, 
 		s.Log.Warn("approval request not sent", "migration", h.ID, "err", err.Error())
 	}
 	return Requested{"ASKED"}, s.write(ctx, key, ver, found, a)
+}
+
+// lookAgain changes the plan when a proxy was registered since it was made, so
+// that what is approved is what will be done.
+func (s *requestApproval) lookAgain(ctx context.Context, h *held) error {
+	found, err := s.proxiesOf(ctx, h.Plan.Cluster)
+	if err != nil || !h.Plan.again(found, h.Detached) {
+		return err
+	}
+	h.PlanHash = h.Plan.Hash()
+	if err := s.testify(ctx, &h.Migration, "plan-changed-"+h.PlanHash[:12], map[string]any{"plan": h.Plan, "planHash": h.PlanHash, "why": "the proxies that lead to the cluster are others than when the plan was made"}); err != nil {
+		return err
+	}
+	return s.save(ctx, h)
 }
 
 func (s *step) write(ctx context.Context, key string, ver ledger.Version, found bool, v any) (err error) {

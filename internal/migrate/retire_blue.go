@@ -87,7 +87,7 @@ func (s *step) byResource(ctx context.Context, resource string) (*types.DBCluste
 // quarantine comes before the deployment goes: from then on the old cluster
 // takes writes again, from clients with stale addresses too (docs/migration.md
 // §1.11).
-func (s *retireBlue) quarantine(ctx context.Context, h *held, old *types.DBCluster) (time.Duration, error) {
+func (s *step) quarantine(ctx context.Context, h *held, old *types.DBCluster) (time.Duration, error) {
 	if len(old.VpcSecurityGroups) == 1 && aws.ToString(old.VpcSecurityGroups[0].VpcSecurityGroupId) == s.Quarantine {
 		return 0, nil
 	}
@@ -99,7 +99,7 @@ func (s *retireBlue) quarantine(ctx context.Context, h *held, old *types.DBClust
 	return retireLook, fault.AWS("put the old cluster into quarantine", id, err)
 }
 
-func (s *retireBlue) deleteDeployment(ctx context.Context, h *held, _ *types.DBCluster) (time.Duration, error) {
+func (s *step) deleteDeployment(ctx context.Context, h *held, _ *types.DBCluster) (time.Duration, error) {
 	d, err := s.deployment(ctx, &h.Migration)
 	if err != nil || d == nil {
 		return 0, err

@@ -105,24 +105,26 @@ const (
 
 // watching makes a handler that looks each second within the invocation.
 func (s *step) watching(do work) lambdafn.Handler {
-	return lambdafn.Typed(func(ctx context.Context, in StepInput) (converge.Answer, error) {
-		for until := s.Now().Add(invocation); ; {
-			h, err := s.current(ctx, in)
-			if err != nil {
-				return converge.Answer{}, err
-			}
-			wait, err := do(ctx, h)
-			switch {
-			case err != nil:
-				return converge.Answer{}, err
-			case wait == 0:
-				return converge.DoneNow(), nil
-			case s.Now().After(until):
-				return converge.Answer{Status: converge.Waiting, WaitSeconds: 1}, nil
-			}
-			if err := s.Sleep(ctx, wait); err != nil {
-				return converge.Answer{}, fault.AWS(s.Function, in.Cluster, err)
-			}
+	return lambdafn.Typed(func(ctx context.Context, in StepInput) (converge.Answer, error) { return s.watch(ctx, in, do) })
+}
+
+func (s *step) watch(ctx context.Context, in StepInput, do work) (converge.Answer, error) {
+	for until := s.Now().Add(invocation); ; {
+		h, err := s.current(ctx, in)
+		if err != nil {
+			return converge.Answer{}, err
 		}
-	})
+		wait, err := do(ctx, h)
+		switch {
+		case err != nil:
+			return converge.Answer{}, err
+		case wait == 0:
+			return converge.DoneNow(), nil
+		case s.Now().After(until):
+			return converge.Answer{Status: converge.Waiting, WaitSeconds: 1}, nil
+		}
+		if err := s.Sleep(ctx, wait); err != nil {
+			return converge.Answer{}, fault.AWS(s.Function, in.Cluster, err)
+		}
+	}
 }

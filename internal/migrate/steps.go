@@ -12,6 +12,7 @@ var Steps = map[string]lambdafn.Constructor{
 	"request-approval": NewRequestApproval,
 	"answer-approval":  NewAnswerApproval,
 	"set-maintenance":  NewSetMaintenance,
+	"set-proxies":      NewSetProxies,
 	"switch-over":      NewSwitchOver,
 	"prove-switchover": NewProveSwitchover,
 	"retire-blue":      NewRetireBlue,

@@ -126,7 +126,7 @@ func (s *switchOver) notAsked(ctx context.Context, h *held, cause error) error {
 }
 
 // guard are dbferry's own guardrails, before AWS asks its.
-func (s *switchOver) guard(ctx context.Context, h *held) ([]float64, error) {
+func (s *step) guard(ctx context.Context, h *held) ([]float64, error) {
 	no := func(format string, args ...any) error {
 		return fault.New(fault.NotReady, "switch over", h.Plan.Cluster, "mend it and start again with the same input; green stays", format, args...)
 	}
@@ -142,6 +142,9 @@ func (s *switchOver) guard(ctx context.Context, h *held) ([]float64, error) {
 		if why := unwell(c, all); why != "" {
 			return nil, no("%s", why)
 		}
+	}
+	if err := s.unplanned(ctx, h); err != nil {
+		return nil, err
 	}
 	lags, why, err := s.lag(ctx, &h.Migration)
 	if err != nil {

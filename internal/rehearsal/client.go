@@ -247,7 +247,7 @@ func (c *client) longest() (seconds, aws float64) {
 	o := slices.MaxFunc(c.outages, func(a, b outage) int { return int(a.to.Sub(a.from) - b.to.Sub(b.from)) })
 	var covered time.Duration
 	for _, x := range c.rds.Outages() {
-		if x.Cluster == c.cluster && (x.ThroughIt || !c.proxied) {
+		if x.Cluster == c.cluster && (x.ThroughIt || x.OfProxy == c.proxied) {
 			covered += max(0, earlier(o.to, x.To).Sub(later(o.from, x.From)))
 		}
 	}

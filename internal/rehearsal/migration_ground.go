@@ -43,6 +43,7 @@ func (s *stage) prepareMigration(ctx context.Context) error {
 	if err := s.rds.PutTrouble(account, id, sc.Trouble); err != nil {
 		return err
 	}
+	s.rds.ProxiesBlock = sc.ProxiesBlock
 	if err := s.putMaintenance(); err != nil {
 		return err
 	}

@@ -59,8 +59,9 @@ func (o *Operator) Migrate(in migrate.Input) (*Migrated, error) {
 	if err != nil {
 		return nil, err
 	}
-	if o.s.scenario.Migrate.LateProxy {
-		o.OnEnter(func(step states.Step) bool { return step.Root == arn && step.Event.Name == "Settle green" }, func() {
+	_, _, registered := o.s.rds.ProxyEndpoint(o.s.config.Production.Account, productionProxy)
+	if late := o.s.scenario.Migrate.LateProxy; late != "" && !registered {
+		o.OnEnter(func(step states.Step) bool { return step.Root == arn && step.Event.Name == late }, func() {
 			if err := o.s.registerLate(in.Cluster); err != nil && o.s.broken == nil {
 				o.s.broken = err
 			}

@@ -28,8 +28,11 @@ type MigrationScenario struct {
 	// HookFails is how often a maintenance hook fails, by name, and "on" or "off"
 	// after a slash for one direction alone.
 	HookFails map[string]int
-	// LateProxy registers a proxy with the cluster when green is there already.
-	LateProxy bool
+	// LateProxy is the state at whose entry somebody registers a proxy with the
+	// cluster, though green is there already.
+	LateProxy string
+	// ProxiesBlock says that AWS makes no deployment for a cluster with a proxy.
+	ProxiesBlock bool
 }
 
 // cluster is the one that is migrated.

@@ -27,7 +27,9 @@ var troubles = map[string]func(*MigrationScenario){
 	"expired":            func(m *MigrationScenario) { m.Silent = migrate.GateSwitch },
 	"retire-refused":     func(m *MigrationScenario) { m.Refuse = migrate.GateRetire },
 	"retire-expired":     func(m *MigrationScenario) { m.Silent = migrate.GateRetire },
-	"late-proxy":         func(m *MigrationScenario) { m.LateProxy, m.Proxy = true, false },
+	"late-proxy":         func(m *MigrationScenario) { m.LateProxy, m.Proxy = "Settle green", false },
+	"later-proxy":        func(m *MigrationScenario) { m.LateProxy, m.Proxy = "Maintenance on", false },
+	"proxy-refused":      func(m *MigrationScenario) { m.ProxiesBlock, m.Proxy = true, true },
 }
 
 // Troubles are their names.

@@ -234,8 +234,9 @@ func inSwitchover(c *cluster) error {
 type Outage struct {
 	Cluster   string // the name that applications use
 	From, To  time.Time
-	What      string // "switchover", or "DNS" while the name still leads to the old cluster
+	What      string // "switchover", "DNS" while the name still leads to the old cluster, or "proxy" while one is being registered
 	ThroughIt bool   // a proxy, which does not wait for DNS, is affected too
+	OfProxy   bool   // only those who come through a proxy are affected
 }
 
 // Outages lists them in order.

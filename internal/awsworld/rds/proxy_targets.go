@@ -98,11 +98,13 @@ func (s *Service) register(p *proxy, cl *cluster) {
 	t := &proxyTarget{cluster: cl, wait: fmt.Sprintf("%s/target/%d", s.proxyARN(p), p.registration)}
 	p.target = t
 	p.stale()
+	began := s.w.Now()
 	s.w.Waits.Begin(t.wait, awsworld.Wait{What: fmt.Sprintf("proxy %s reaches %s", p.Name, cl.ID), Item: cl.origin, Phase: "proxy"})
 	s.w.Kernel.After(s.Timing.Proxy.Registering.draw(s.w), func() {
 		t.stage = stageCapacity
 		s.w.Kernel.After(s.Timing.Proxy.Capacity.draw(s.w), func() {
 			t.stage = stageChecked
+			s.outages = append(s.outages, Outage{Cluster: cl.ID, From: began, To: s.w.Now(), What: "proxy", OfProxy: true})
 			s.w.Waits.Finish(t.wait)
 			t.settled = append(t.settled, t.wait)
 		})
