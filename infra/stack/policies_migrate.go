@@ -23,7 +23,7 @@ func migrateSteps(c config.Config) []step {
 	}
 	return []step{
 		{name: "plan-migration", description: "Takes the cluster's lock, asks every check, writes the plan", timeout: long, inNetwork: true, ledger: readWrite,
-			policy: slices.Concat(g.clustersAnd(g.lookAtInstances(), g.lookAtDeployments()), g.ask(), g.secretsOf(true), []statement{g.holders(machines...)})},
+			policy: slices.Concat(g.clustersAnd(g.lookAtInstances(), g.lookAtDeployments()), g.ask(), g.secretsOf(true), []statement{g.holders(machines...)}, g.takeOver(), g.replicationLogins())},
 		{name: "create-green", description: "Asks for the Blue/Green deployment of the plan", ledger: readWrite, policy: append(g.clustersAnd(g.lookAtDeployments(), g.createGreen()), g.detachFirst()...)},
 		{name: "settle-green", description: "Waits for every member, and reboots green's that need it", ledger: readWrite,
 			policy: g.clustersAnd(g.lookAtInstances(), allow("RebootGreen", []string{"rds:RebootDBInstance"}, g.arn("rds", "db:*-green-??????")))},
@@ -39,6 +39,10 @@ func migrateSteps(c config.Config) []step {
 			policy: slices.Concat(g.clustersAnd(g.lookAtInstances(), g.lookAtDeployments(), g.lag(), anything("ReadEvents", noResourceType, "rds:DescribeEvents")), g.lookAtProxies(), g.secretsOf(true), g.switchover())},
 		{name: "prove-switchover", description: "Proves the new production, and puts back what Blue/Green loses", timeout: 900, inNetwork: true, ledger: readWrite,
 			policy: slices.Concat(g.clustersAnd(), g.lookAtProxies(), g.secretsOf(false), g.putBack())},
+		{name: "keep-way-back", description: "Lets the old cluster follow the new production for a while", inNetwork: true, timeout: long, ledger: readWrite,
+			policy: slices.Concat(g.clustersAnd(anything("ReadEvents", noResourceType, "rds:DescribeEvents"), g.publish()), g.secretsOf(true), g.replicationLogins())},
+		{name: "go-back", description: "Gives production's name back to the old cluster", timeout: 900, inNetwork: true, ledger: readWrite,
+			policy: slices.Concat(g.clustersAnd(g.lookAtInstances(), g.lookAtDeployments()), g.lookAtProxies(), g.secretsOf(true), g.goBack())},
 		{name: "retire-blue", description: "Removes the old cluster, after a final snapshot", quarantine: true, ledger: readWrite, policy: append(g.clustersAnd(g.lookAtDeployments()), g.retireOld()...)},
 		{name: "abandon-green", description: "Removes green before anything was switched to it", ledger: readWrite, policy: slices.Concat(g.clustersAnd(g.lookAtInstances(), g.lookAtDeployments()), g.lookAtProxies(), []statement{g.pointProxies("rds:RegisterDBProxyTargets")}, g.removeGreen())},
 		{name: "close-migration", description: "Records how a migration ended, with its evidence", timeout: long, ledger: readWriteUnlock, policy: []statement{g.publish()}},
@@ -69,6 +73,45 @@ func (g migrateGrants) lookAtProxies() []statement {
 // pointProxies is limited by no name: which proxies lead to a cluster is looked up.
 func (g migrateGrants) pointProxies(actions ...string) statement {
 	return allow("PointProxies", actions, g.arn("rds", "db-proxy:*"), g.arn("rds", "target-group:*"), g.clusters())
+}
+
+// wayBack says whether any cluster has one.
+func (g migrateGrants) wayBack() bool {
+	return slices.ContainsFunc(g.m.Clusters, func(c config.MigrateCluster) bool { return c.WayBack != nil })
+}
+
+// replicationLogins are the secrets of the accounts that old clusters follow with.
+func (g migrateGrants) replicationLogins() []statement {
+	if !g.wayBack() {
+		return nil
+	}
+	var all []string
+	for _, c := range g.m.Clusters {
+		if c.WayBack != nil {
+			all = append(all, c.WayBack.Secret)
+		}
+	}
+	return []statement{allow("ReadReplicationLogins", []string{"secretsmanager:GetSecretValue"}, g.secrets(all)...)}
+}
+
+// takeOver is stopping the execution that keeps a way back open, when it is taken.
+func (g migrateGrants) takeOver() []statement {
+	if !g.wayBack() {
+		return nil
+	}
+	return []statement{allow("TakeOver", []string{"states:StopExecution"}, g.arn("states", "execution:"+names.Machine(productionMigrate, "")+":*"))}
+}
+
+// goBack exchanges names.
+func (g migrateGrants) goBack() []statement {
+	if !g.wayBack() {
+		return nil
+	}
+	return []statement{
+		allow("Rename", []string{"rds:ModifyDBCluster"}, g.clusters()),
+		allow("DeleteDeployment", []string{"rds:DeleteBlueGreenDeployment"}, g.deployments()).when(ours()),
+		g.pointProxies("rds:RegisterDBProxyTargets", "rds:DeregisterDBProxyTargets"),
+	}
 }
 
 // detachFirst is for configurations whose proxies are taken off before green is

@@ -192,6 +192,7 @@ var migrating = map[string][]string{
 	"CreateGreenRole":     {"CreateBlueGreenDeployment", "AddTagsToResource", "CreateDBCluster", "CreateDBInstance", "CreateDBClusterEndpoint"},
 	"SettleGreenRole":     {"RebootDBInstance"},
 	"SetProxiesRole":      {"RegisterDBProxyTargets", "DeregisterDBProxyTargets", "DeleteBlueGreenDeployment", "ModifyDBCluster", "DeleteDBCluster", "DeleteDBInstance", "DeleteDBClusterEndpoint"},
+	"GoBackRole":          {"ModifyDBCluster", "DeleteBlueGreenDeployment", "RegisterDBProxyTargets", "DeregisterDBProxyTargets"},
 	"SwitchOverRole":      {"SwitchoverBlueGreenDeployment", "ModifyDBCluster", "PromoteReadReplicaDBCluster"},
 	"ProveSwitchoverRole": {"AddRoleToDBCluster"},
 	"RetireBlueRole":      {"ModifyDBCluster", "DeleteDBCluster", "DeleteDBInstance", "CreateDBClusterSnapshot", "DeleteBlueGreenDeployment"},

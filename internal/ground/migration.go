@@ -16,6 +16,9 @@ const (
 	NextMigrationGroup = "production-next"
 )
 
+// ReplicationPassword is what the account of a way back has.
+const ReplicationPassword = "Rehearse-b7e0d3c1a95f2846d0aa"
+
 // WithMigration prepares production for the migration of a cluster, as an owner
 // does who has read the preflight: replication on, a reader, the secrets of
 // production.migrate, and security groups that let dbferry's functions in.
@@ -47,6 +50,9 @@ func (g Ground) WithMigration(c config.Config, cluster string) (Ground, error) {
 	a.Parameters = map[string]map[string]string{MigrationGroup: replicated(cl.Engine), NextMigrationGroup: replicated(cl.Engine)}
 	a.Secrets = append(slices.Clone(a.Secrets), Secret{Name: set.MasterSecret, User: cl.Master.Name, Password: cl.Master.Password},
 		Secret{Name: set.Login.Secret, User: set.Login.User, Password: cl.Users[user].Password})
+	if b := set.WayBack; b != nil {
+		a.Secrets = append(a.Secrets, Secret{Name: b.Secret, User: b.User, Password: ReplicationPassword})
+	}
 	a.SecurityGroups = slices.Clone(a.SecurityGroups)
 	for i := range a.SecurityGroups {
 		if slices.Contains(m.Network.DatabaseSecurityGroups, a.SecurityGroups[i].ID) {

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/rds"
 	"github.com/aws/aws-sdk-go-v2/service/rds/types"
 
 	"github.com/dbferry/dbferry/internal/fault"
@@ -81,11 +80,7 @@ func (s *step) removeGreen(ctx context.Context, h *held, d *types.BlueGreenDeplo
 			}
 		}
 	}
-	_, err := s.rds.DeleteBlueGreenDeployment(ctx, &rds.DeleteBlueGreenDeploymentInput{BlueGreenDeploymentIdentifier: &h.Deployment, DeleteTarget: aws.Bool(true)})
-	if fault.IsNotFound(err) {
-		err = nil
-	}
-	return retireLook, fault.AWS("remove green", h.Deployment, err)
+	return retireLook, s.dropDeployment(ctx, h, true)
 }
 
 // left looks whether anything of green is left, once its deployment is gone.

@@ -1,12 +1,45 @@
 package migrate
 
 import (
+	"strconv"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/dbferry/dbferry/internal/dbconn"
 )
+
+// wayBack is what a way back needs (docs/migration.md §1.11, §4.3, §4.4).
+func wayBack(f *facts) finding {
+	off := "take wayBack out of production.migrate.clusters[] and deploy, or "
+	switch soak, r := f.limits.Soak(), f.sql.retention; {
+	case f.set.WayBack == nil:
+		return proved("none is asked for")
+	case f.engine() != dbconn.AuroraMySQL:
+		return problem(off+"migrate without it", "there is a way back for Aurora MySQL only")
+	case f.sql.masterTrouble != "":
+		return notRead()
+	case f.sql.backTrouble != "":
+		return problem("`CREATE USER … ; GRANT REPLICATION SLAVE ON *.* TO …` on the writer, before green is created, and keep its secret true", "%s", f.sql.backTrouble)
+	case strings.EqualFold(f.later["binlog_format"], "OFF") || f.later["binlog_format"] == "":
+		return problem(off+"give clusterParameterGroup one with binlog_format ROW", "the new production would write no binary log: binlog_format of its group is %q", f.later["binlog_format"])
+	case strings.HasPrefix(f.wanted(), "5.7") || oldMinor(f.wanted()):
+		return problem(off+"migrate to 3.06 or later", "version %s has no mysql.rds_set_read_only, by which writes are stopped before returning", f.wanted())
+	case r != nil && *r*60 < soak:
+		return problem("`CALL mysql.rds_set_configuration('binlog retention hours', …)`", "binary logs are kept for %d h, the way back is open for %d min", *r, soak)
+	case f.familyChanges():
+		return warning(off+"rehearse it with a clone", "rows go back to an older major version, which MySQL does not promise; from 8.4, which asks for TLS by default, not at all unless require_secure_transport is off")
+	}
+	return proved("%d min, as %s", f.limits.Soak(), f.set.WayBack.User)
+}
+
+// oldMinor says whether a version of Aurora MySQL 3 is before 3.06.
+func oldMinor(version string) bool {
+	_, aurora, found := strings.Cut(version, "mysql_aurora.3.")
+	minor, _, _ := strings.Cut(aurora, ".")
+	n, err := strconv.Atoi(minor)
+	return found && err == nil && n < 6
+}
 
 var replicationChecks = []check{
 	{Name: "custom-parameter-group", Proves: "the cluster has a parameter group of its own", NotPromised: "what is in it", Source: "§1.7",
@@ -73,6 +106,7 @@ var replicationChecks = []check{
 			}
 			return proved("no replication into blue")
 		}},
+	{Name: "way-back", Proves: "the old cluster can follow the new one after the switchover", NotPromised: "that the security groups let the old cluster reach the new one", Source: "§1.11, §4.3, §4.4", Ask: wayBack},
 	{Name: "event-scheduler-off", Engine: dbconn.AuroraMySQL, Proves: "no event runs on green and writes there", NotPromised: "that nobody turns it on", Source: "§1.7",
 		Ask: func(f *facts) finding {
 			switch {

@@ -135,16 +135,14 @@ func wish(change func(*migrate.Input)) migrate.Input {
 func ills() []ill {
 	return []ill{
 		{check: "version-reachable", in: wish(func(in *migrate.Input) { in.TargetEngineVersion = "8.0.mysql_aurora.9.99.9" })},
-		{check: "new-family-named", warns: true, in: wish(func(in *migrate.Input) { in.TargetEngineVersion = "8.4.mysql_aurora.8.4.7" }),
-			disturb: func(b *blue) {
-				b.RDS().PutEngineVersion(rds.EngineVersion{Engine: rds.AuroraMySQL, Version: "8.4.mysql_aurora.8.4.7"})
-			}},
+		{check: "way-back", disturb: func(b *blue) { b.sql("REVOKE REPLICATION SLAVE ON *.* FROM 'shop_replication'@'%'") },
+			mend: func(b *blue) { b.sql("GRANT REPLICATION SLAVE ON *.* TO 'shop_replication'@'%'") }},
 		{check: "something-changes", warns: true, in: migrate.Input{Cluster: cluster}},
 		{check: "cluster-parameter-group", in: wish(func(in *migrate.Input) { in.ClusterParameterGroup = "nobodys" })},
 		{check: "instance-parameter-group", in: wish(func(in *migrate.Input) { in.InstanceParameterGroup = "nobodys" })},
 		{check: "deletion-protection", warns: true, disturb: func(b *blue) { b.modify(sdkrds.ModifyDBClusterInput{DeletionProtection: aws.Bool(false)}) },
 			mend: func(b *blue) { b.modify(sdkrds.ModifyDBClusterInput{DeletionProtection: aws.Bool(true)}) }},
-		{check: "binlog-on", with: []string{"writer-in-sync"}, disturb: func(b *blue) { b.parameter("binlog_format", "OFF") }, mend: func(b *blue) { b.parameter("binlog_format", "ROW") }},
+		{check: "binlog-on", with: []string{"writer-in-sync", "way-back"}, disturb: func(b *blue) { b.parameter("binlog_format", "OFF") }, mend: func(b *blue) { b.parameter("binlog_format", "ROW") }},
 		{check: "binlog-retention", disturb: func(b *blue) { b.sql("CALL mysql.rds_set_configuration('binlog retention hours', NULL)") },
 			mend: func(b *blue) { b.sql("CALL mysql.rds_set_configuration('binlog retention hours', 168)") }},
 		{check: "event-scheduler-off", disturb: func(b *blue) { b.parameter("event_scheduler", "ON") }, mend: func(b *blue) { b.parameter("event_scheduler", "OFF") }},
@@ -168,7 +166,7 @@ func ills() []ill {
 		}},
 		{check: "iam-authentication", warns: true, disturb: func(b *blue) { b.modify(sdkrds.ModifyDBClusterInput{EnableIAMDatabaseAuthentication: aws.Bool(true)}) },
 			mend: func(b *blue) { b.modify(sdkrds.ModifyDBClusterInput{EnableIAMDatabaseAuthentication: aws.Bool(false)}) }},
-		{check: "custom-parameter-group", with: []string{"writer-in-sync", "binlog-on"}, disturb: func(b *blue) {
+		{check: "custom-parameter-group", with: []string{"writer-in-sync", "binlog-on", "way-back"}, disturb: func(b *blue) {
 			b.modify(sdkrds.ModifyDBClusterInput{DBClusterParameterGroupName: aws.String("default.aurora-mysql8.0")})
 		},
 			mend: func(b *blue) {
@@ -219,7 +217,7 @@ func ills() []ill {
 		}, mend: func(b *blue) { b.sql("CALL mysql.rds_stop_replication", "CALL mysql.rds_reset_external_source") }},
 		{check: "login-not-admin", disturb: func(b *blue) { b.sql("GRANT READ_ONLY ADMIN ON *.* TO 'shop_app'@'%'") },
 			mend: func(b *blue) { b.sql("REVOKE READ_ONLY ADMIN ON *.* FROM 'shop_app'@'%'") }},
-		{check: "master-login", unread: []string{"binlog-retention", "not-fed-from-outside", "event-scheduler-off", "no-tmp-schema", "no-prepared-transactions", "no-long-transaction", "checksum-tables",
+		{check: "master-login", unread: []string{"binlog-retention", "way-back", "not-fed-from-outside", "event-scheduler-off", "no-tmp-schema", "no-prepared-transactions", "no-long-transaction", "checksum-tables",
 			"primary-keys", "innodb-only"}, disturb: func(b *blue) { b.spoil(b.secret(), "admin") }, mend: func(b *blue) { b.unspoil(b.secret()) }},
 	}
 }
@@ -227,7 +225,7 @@ func ills() []ill {
 // neverIll are checks of which no world here has a fault: information that no
 // ground makes wrong, PostgreSQL's, and what these worlds cannot be brought to.
 var neverIll = []string{
-	"tags", "iam-roles", "auto-scaling", "proxy-lane",
+	"tags", "iam-roles", "auto-scaling",
 	"logical-replication-on", "synchronous-commit", "hostile-extensions", "no-large-objects",
 	"cluster-supported", "names-fit",
 }
@@ -235,7 +233,7 @@ var neverIll = []string{
 // TestEveryCheckIsDisturbed: a new check needs a ground on which it fails, or a
 // place among those that have none.
 func TestEveryCheckIsDisturbed(t *testing.T) {
-	seen := append(slices.Clone(neverIll), "backtrack", "no-long-transaction") // TestChecks begins with the one, TestLongTransaction is of the other
+	seen := append(slices.Clone(neverIll), "backtrack", "no-long-transaction", "new-family-named", "proxy-lane") // TestChecks begins with the first, the others have their own tests
 	for _, x := range ills() {
 		seen = append(append(seen, x.check), x.with...)
 	}
@@ -306,6 +304,33 @@ func TestChecks(t *testing.T) {
 		}
 		return nil
 	})
+}
+
+// TestNewFamily: a new major version whose group is not named gets the default
+// one, which is told; where a way back is asked for it is refused, since the new
+// production would write no binary log.
+func TestNewFamily(t *testing.T) {
+	to84 := wish(func(in *migrate.Input) { in.TargetEngineVersion, in.Mode = "8.4.mysql_aurora.8.4.7", migrate.ModePlan })
+	for name, x := range map[string]struct {
+		assembly string
+		verdict  string
+		says     string
+	}{
+		"with a way back":    {assembly, rehearsal.VerdictRefused, "[way-back] the new production would write no binary log"},
+		"without a way back": {variant(t, func(c *config.Config) { c.Production.Migrate.Clusters[0].WayBack = nil }), rehearsal.VerdictSucceeded, "[new-family-named]"},
+	} {
+		worldOf(t, x.assembly, rehearsal.MigrationScenario{}, func(o *rehearsal.Operator) error {
+			o.RDS().PutEngineVersion(rds.EngineVersion{Engine: rds.AuroraMySQL, Version: "8.4.mysql_aurora.8.4.7"})
+			m, err := o.Migrate(to84)
+			if err != nil {
+				return err
+			}
+			if said := m.Cause + strings.Join(m.Record.Plan.Warnings, "\n"); m.Verdict != x.verdict || !strings.Contains(said, x.says) {
+				t.Errorf("%s: %s: %s", name, m.Verdict, said)
+			}
+			return nil
+		})
+	}
 }
 
 // TestLongTransaction: a transaction that is open for longer than the limit is

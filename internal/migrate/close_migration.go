@@ -133,7 +133,7 @@ func (s *closeMigration) verdict(ctx context.Context, end refresh.End, h *held, 
 		e.Cause = strings.TrimSpace(e.Cause + " The execution was ended while RDS Proxy " + strings.Join(h.Detached, ", ") + " was off the cluster: start again with the same input, which puts it back.")
 	case h.Phase == Retired:
 		e.Verdict = refresh.Succeeded
-	case h.Phase == Switching || h.Phase == Switched || h.Phase == Proved:
+	case h.Phase == Switching || h.Phase == Switched || h.Phase == Proved || h.Phase == Returning:
 		e.Verdict = refresh.NeedsOperator
 		e.Cause = strings.TrimSpace(e.Cause + " The execution was ended while the migration was " + string(h.Phase) + ".")
 	}
@@ -194,6 +194,10 @@ func next(verdict, cluster string, h *held, mine bool) string {
 		return "production is what it was, and green is gone. Nothing is left to do."
 	case h.Phase == Verified, h.Phase == Building, h.Phase == Settling:
 		return fmt.Sprintf("production is what it was; green is there and costs as much as blue. Continue with {\"cluster\":%q,\"mode\":\"switch\"}, or remove green with {\"cluster\":%q,\"mode\":\"abandon\"}.", cluster, cluster)
+	case h.Phase == Returned:
+		return "the old cluster serves again under production's name; its instances keep the names …-old1. The one that was left is " + h.Plan.left() + ", with its last writes: look at it, then delete it by hand. Your own stack: run drift detection."
+	case h.Phase == Proved && h.shut() == "":
+		return fmt.Sprintf("the new production serves. The way back is open until %s: {\"cluster\":%q,\"mode\":\"back\"}. %s", h.WayBack.Until.Format(time.RFC3339), cluster, h.Plan.stackNote())
 	case h.Phase == Proved:
 		return fmt.Sprintf("the new production serves. The old cluster (resource %s) still costs; retire it with {\"cluster\":%q,\"mode\":\"retire\"}. %s", h.Plan.Blue.ResourceID, cluster, h.Plan.stackNote())
 	case h.Phase == Retired:

@@ -84,7 +84,7 @@ func (s *createGreen) ask(ctx context.Context, h *held) (time.Duration, error) {
 	}
 	p := h.Plan
 	if p.Early {
-		if wait, err := s.detach(ctx, h); err != nil || wait > 0 {
+		if wait, err := s.detach(ctx, h, p.Detach); err != nil || wait > 0 {
 			return wait, err
 		}
 	}

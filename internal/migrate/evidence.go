@@ -77,6 +77,17 @@ func (s *step) testify(ctx context.Context, m *Migration, kind string, data any)
 	return nil
 }
 
+// note adds a piece of evidence and writes the record, once.
+func (s *step) note(ctx context.Context, h *held, kind string, data any) error {
+	if slices.Contains(h.Evidence.Kinds, kind) {
+		return nil
+	}
+	if err := s.testify(ctx, &h.Migration, kind, data); err != nil {
+		return err
+	}
+	return s.save(ctx, h)
+}
+
 func (c *Chain) take(e Entry) {
 	c.Entries, c.Head, c.Kinds = e.Seq, e.Hash, append(c.Kinds, e.Kind)
 }

@@ -26,6 +26,7 @@ type facts struct {
 	cluster    types.DBCluster
 	members    []types.DBInstance
 	parameters map[string]string // of the cluster's parameter group
+	later      map[string]string // of the group that green gets; empty for a default one
 	version    *types.DBEngineVersion
 	target     *types.DBEngineVersion // what green shall run; nil when RDS does not offer it
 	group      *types.DBClusterParameterGroup
@@ -52,6 +53,7 @@ type sqlFacts struct {
 	oldest      int      // seconds that the oldest transaction is open
 	withoutKey  []string // tables
 	notInnoDB   []string
+	backTrouble string   // the account of the way back cannot be used
 	loginAdmin  bool     // the login is not bound by read_only
 	missing     []string // tables of checksums that are not there
 	extensions  []string // PostgreSQL's that stand in the way
@@ -77,7 +79,7 @@ func (s *step) gather(ctx context.Context, in Input, m *Migration) (*facts, erro
 	if f.members, err = s.members(ctx, c); err != nil {
 		return nil, err
 	}
-	for _, read := range []func(context.Context, *facts) error{s.readParameters, s.readVersions, s.readGroups, s.readQuotas, s.readProxies, s.readNames, s.readScaling} {
+	for _, read := range []func(context.Context, *facts) error{s.readVersions, s.readParameters, s.readGroups, s.readQuotas, s.readProxies, s.readNames, s.readScaling} {
 		if err := read(ctx, f); err != nil {
 			return nil, err
 		}
@@ -103,18 +105,43 @@ func (s *step) deploymentOf(ctx context.Context, c *types.DBCluster) (*types.Blu
 }
 
 func (s *step) readParameters(ctx context.Context, f *facts) error {
-	f.parameters = map[string]string{}
-	pages := rds.NewDescribeDBClusterParametersPaginator(s.rds, &rds.DescribeDBClusterParametersInput{DBClusterParameterGroupName: f.cluster.DBClusterParameterGroup})
+	var err error
+	name := aws.ToString(f.cluster.DBClusterParameterGroup)
+	if f.parameters, err = s.parametersOf(ctx, name); err != nil {
+		return err
+	}
+	switch to := f.in.ClusterParameterGroup; {
+	case to != "" && to != name:
+		f.later, err = s.parametersOf(ctx, to)
+		if fault.IsNotFound(err) {
+			return nil // its own check tells
+		}
+		return err
+	case to == "" && f.in.TargetEngineVersion != "" && f.familyChanges():
+		return nil // the default group of another family
+	}
+	f.later = f.parameters
+	return nil
+}
+
+func (s *step) parametersOf(ctx context.Context, group string) (map[string]string, error) {
+	all := map[string]string{}
+	pages := rds.NewDescribeDBClusterParametersPaginator(s.rds, &rds.DescribeDBClusterParametersInput{DBClusterParameterGroupName: &group})
 	for pages.HasMorePages() {
 		out, err := pages.NextPage(ctx)
 		if err != nil {
-			return fault.AWS("read the cluster's parameters", aws.ToString(f.cluster.DBClusterParameterGroup), err)
+			return nil, fault.AWS("read the cluster's parameters", group, err)
 		}
 		for _, p := range out.Parameters {
-			f.parameters[aws.ToString(p.ParameterName)] = aws.ToString(p.ParameterValue)
+			all[aws.ToString(p.ParameterName)] = aws.ToString(p.ParameterValue)
 		}
 	}
-	return nil
+	return all, nil
+}
+
+// familyChanges says whether green is of another parameter group family.
+func (f *facts) familyChanges() bool {
+	return f.target != nil && f.version != nil && aws.ToString(f.target.DBParameterGroupFamily) != aws.ToString(f.version.DBParameterGroupFamily)
 }
 
 func (s *step) readVersions(ctx context.Context, f *facts) error {
@@ -246,7 +273,29 @@ func (s *step) readSQL(ctx context.Context, f *facts) (out sqlFacts) {
 		out.loginTrouble = err.Error()
 	}
 	out.smokeTrouble = smoke(ctx, app, f.set.Smoke)
+	if f.set.WayBack != nil && engine == dbconn.AuroraMySQL {
+		out.backTrouble = s.replicates(ctx, f.set.WayBack.Secret, engine, host, port)
+	}
 	return out
+}
+
+// replicates says what keeps an account from being one that a replica logs in with.
+func (s *step) replicates(ctx context.Context, secret, engine, host string, port int) string {
+	db, err := s.login(ctx, secret, engine, host, port)
+	if err != nil {
+		return err.Error()
+	}
+	defer db.Close()
+	grants, err := texts(ctx, db, "SHOW GRANTS")
+	if err != nil {
+		return err.Error()
+	}
+	for _, g := range grants {
+		if strings.Contains(g, "REPLICATION SLAVE") || strings.Contains(g, "ALL PRIVILEGES ON *.*") {
+			return ""
+		}
+	}
+	return "the account of secret " + secret + " has not REPLICATION SLAVE"
 }
 
 // smoke runs queries that must return a row, and tells which did not.

@@ -22,34 +22,8 @@ func readMaster(ctx context.Context, db *sql.DB, engine string, checksums []stri
 	return missingTables(ctx, db, "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = ? AND table_name = ?", checksums, out)
 }
 
-// row is the first row of a query, by column name.
-func row(ctx context.Context, db *sql.DB, query string) (map[string]string, error) {
-	rows, err := db.QueryContext(ctx, query)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	columns, err := rows.Columns()
-	if err != nil || !rows.Next() {
-		return nil, err
-	}
-	values := make([]sql.NullString, len(columns))
-	into := make([]any, len(columns))
-	for i := range values {
-		into[i] = &values[i]
-	}
-	if err := rows.Scan(into...); err != nil {
-		return nil, err
-	}
-	out := map[string]string{}
-	for i, c := range columns {
-		out[c] = values[i].String
-	}
-	return out, rows.Err()
-}
-
 func mysqlRetention(ctx context.Context, db *sql.DB, out *sqlFacts) error {
-	r, err := row(ctx, db, "CALL mysql.rds_show_configuration")
+	r, err := dbconn.Row(ctx, db, "CALL mysql.rds_show_configuration")
 	if err != nil {
 		return err
 	}
@@ -60,11 +34,11 @@ func mysqlRetention(ctx context.Context, db *sql.DB, out *sqlFacts) error {
 }
 
 func mysqlWork(ctx context.Context, db *sql.DB, out *sqlFacts) error {
-	status, err := row(ctx, db, "SHOW REPLICA STATUS")
+	status, err := dbconn.ReplicaStatus(ctx, db)
 	if err != nil {
 		return err
 	}
-	out.following = running(status)
+	out.following = status.Applying
 	prepared, err := texts(ctx, db, "XA RECOVER")
 	if err != nil {
 		return err
@@ -72,17 +46,6 @@ func mysqlWork(ctx context.Context, db *sql.DB, out *sqlFacts) error {
 	out.prepared = len(prepared)
 	out.oldest, err = oldestTransaction(ctx, db, dbconn.AuroraMySQL)
 	return err
-}
-
-// running says whether a replica applies what it receives; the columns have two
-// generations of names (docs/migration.md §4.5).
-func running(status map[string]string) bool {
-	for _, name := range []string{"Replica_SQL_Running", "Slave_SQL_Running"} {
-		if strings.EqualFold(status[name], "yes") {
-			return true
-		}
-	}
-	return false
 }
 
 // oldestTransaction is for how many seconds the oldest transaction is open.

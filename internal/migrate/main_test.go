@@ -65,7 +65,7 @@ func migrated(t *testing.T, sc rehearsal.Scenario) *rehearsal.Result {
 	}
 	r := all[0]
 	m := r.Migration
-	t.Logf("%s, %s, after %s: %s\npath %v", r.Verdict, m.Record.Phase, r.Duration, m.Cause, m.Execution.Path)
+	t.Logf("%s, %s, after %s: %s\npath %v\nnext %s", r.Verdict, m.Record.Phase, r.Duration, m.Cause, m.Execution.Path, string(m.Execution.Output))
 	for _, d := range r.Denials {
 		t.Errorf("refused: %s, %s on %s: %s", d.Who, d.Action, d.Resource, d.Why)
 	}
@@ -88,8 +88,12 @@ func world(t *testing.T, sc rehearsal.MigrationScenario, script func(o *rehearsa
 	worldOf(t, assembly, sc, script)
 }
 
+// variants are the assemblies of other configurations that were synthesised, by
+// the configuration: it takes seconds.
+var variants = map[string]string{}
+
 // variant synthesises another configuration.
-func variant(t *testing.T, change func(*config.Config)) (assembly string) {
+func variant(t *testing.T, change func(*config.Config)) (made string) {
 	t.Helper()
 	c, err := config.Load("../../dbferry.json")
 	if err != nil {
@@ -100,16 +104,23 @@ func variant(t *testing.T, change func(*config.Config)) (assembly string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := t.TempDir()
+	if made = variants[string(raw)]; made != "" {
+		return made
+	}
+	dir, err := os.MkdirTemp(filepath.Dir(assembly), "variant")
+	if err != nil {
+		t.Fatal(err)
+	}
 	file := filepath.Join(dir, "dbferry.json")
 	if err := os.WriteFile(file, raw, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	assembly = filepath.Join(dir, "cdk.out")
-	if err := assemblytest.Write(assembly, `CDK_CONTEXT_JSON={"config":"`+file+`"}`); err != nil {
+	made = filepath.Join(dir, "cdk.out")
+	if err := assemblytest.Write(made, `CDK_CONTEXT_JSON={"config":"`+file+`"}`); err != nil {
 		t.Fatal(err)
 	}
-	return assembly
+	variants[string(raw)] = made
+	return made
 }
 
 // worldOf is a world of an assembly.
@@ -149,6 +160,8 @@ func ends(t *testing.T, m *rehearsal.Migrated, verdict string, phase migrate.Pha
 	switch m.Record.Phase {
 	case migrate.Settling, migrate.Verified, migrate.Building:
 		want = fmt.Sprintf("green, until the switchover or {\"mode\":\"abandon\"}: as many instances as blue has (%d)", len(blue.Members))
+	case migrate.Returned:
+		want = "the cluster that is left (resource " + m.Record.Green.ResourceID + ", named " + cluster + "-new1)"
 	case migrate.Proved:
 		want = "the old cluster (resource " + blue.ResourceID
 	case migrate.Retired:

@@ -37,11 +37,11 @@ func TestMigration(t *testing.T) {
 			for _, e := range entries[:len(entries)-1] {
 				kinds = append(kinds, e.Kind)
 			}
-			want := []string{"input", "plan", "green-built", "settled", "verified", "switchover-asked-1", "switched", "proved", "old-quarantined", "retired"}
+			want := []string{"input", "plan", "green-built", "settled", "verified", "switchover-asked-1", "switched", "proved", "way-back-opened", "way-back-closed", "old-quarantined", "retired"}
 			if !slices.Equal(kinds, want) {
 				t.Errorf("evidence of %v", kinds)
 			}
-			if !slices.Equal(m.Mails, []string{"dbferry: approval needed, switch of shop-orders", "dbferry: approval needed, retire of shop-orders", "dbferry Succeeded: migration of shop-orders"}) {
+			if !slices.Equal(m.Mails, []string{"dbferry: approval needed, switch of shop-orders", "dbferry: the way back of shop-orders is open", "dbferry: approval needed, retire of shop-orders", "dbferry Succeeded: migration of shop-orders"}) {
 				t.Errorf("mails %q", m.Mails)
 			}
 		})

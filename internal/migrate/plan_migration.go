@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
 
 	"github.com/dbferry/dbferry/internal/fault"
 	"github.com/dbferry/dbferry/internal/lambdafn"
@@ -25,7 +26,7 @@ type PlanInput struct {
 // Begun is what plan-migration tells the states that follow, and the operator in
 // the console.
 type Begun struct {
-	Status          string   `json:"status"` // PLAN, CREATE, SWITCH, RETIRE, ABANDON or UNDO
+	Status          string   `json:"status"` // PLAN, CREATE, SWITCH, RETIRE, ABANDON, BACK or UNDO
 	Cluster         string   `json:"cluster"`
 	Migration       string   `json:"migration"`
 	PlanHash        string   `json:"planHash"`
@@ -34,6 +35,7 @@ type Begun struct {
 	StopAfterVerify bool     `json:"stopAfterVerify"`
 	Deadline        int64    `json:"deadline"` // Unix milliseconds; green is ready by then
 	SoakSeconds     int      `json:"soakSeconds"`
+	WayBack         bool     `json:"wayBack"` // it is kept open while the new production soaks
 }
 
 // Where an execution goes on.
@@ -43,6 +45,7 @@ const (
 	statusSwitch  = "SWITCH"
 	statusRetire  = "RETIRE"
 	statusAbandon = "ABANDON"
+	statusBack    = "BACK"
 	statusUndo    = "UNDO" // an earlier execution has left proxies off, or green half removed
 )
 
@@ -67,8 +70,8 @@ func ParseInput(raw []byte) (Input, error) {
 	switch {
 	case in.Cluster == "":
 		return in, fmt.Errorf("cluster is missing")
-	case !slices.Contains([]Mode{ModeAll, ModePlan, ModeCreate, ModeSwitch, ModeAbandon, ModeRetire}, in.Mode):
-		return in, fmt.Errorf("mode %q is none of plan, create, switch, retire and abandon", in.Mode)
+	case !slices.Contains([]Mode{ModeAll, ModePlan, ModeCreate, ModeSwitch, ModeAbandon, ModeRetire, ModeBack}, in.Mode):
+		return in, fmt.Errorf("mode %q is none of plan, create, switch, retire, back and abandon", in.Mode)
 	case in.SwitchoverSecondsWanted != 0 && (in.SwitchoverSecondsWanted < 30 || in.SwitchoverSecondsWanted > 3600):
 		return in, fmt.Errorf("switchoverTimeoutSeconds %d is not between 30 and 3600", in.SwitchoverSecondsWanted)
 	}
@@ -84,6 +87,11 @@ func (s *planMigration) do(ctx context.Context, in PlanInput) (Begun, error) {
 	if err := s.ledger.Put(ctx, executionKey(in.Execution), StepInput{in.Execution, want.Cluster}); err != nil {
 		return Begun{}, err
 	}
+	if want.Mode == ModeBack {
+		if err := s.takeOver(ctx, in.Execution, want.Cluster); err != nil {
+			return Begun{}, err
+		}
+	}
 	h := ledger.Holder{Target: "production", Execution: in.Execution, AcquiredAt: s.Now().UTC()}
 	alive := func(ctx context.Context, execution string) (bool, error) {
 		return refresh.Alive(ctx, s.Runtime, execution)
@@ -98,6 +106,33 @@ func (s *planMigration) do(ctx context.Context, in PlanInput) (Begun, error) {
 	return s.begun(want, m), nil
 }
 
+// takeOver ends the execution that keeps the way back open, so that the way back
+// is one command. How it ended is written down first, for the rule on ended
+// executions.
+func (s *planMigration) takeOver(ctx context.Context, execution, cluster string) error {
+	var m Migration
+	_, found, err := s.ledger.Get(ctx, RecordKey(cluster), &m)
+	if err != nil || !found || m.going() {
+		return err
+	}
+	if why := m.shut(); why != "" {
+		return fault.New(fault.BadRequest, "go back", cluster, "keep the new production, or take rows from the old cluster by hand", "%s", why)
+	}
+	if err := s.leftIsFree(ctx, m.Plan.left()); err != nil {
+		return err
+	}
+	alive, err := refresh.Alive(ctx, s.Runtime, m.Execution)
+	if err != nil || !alive {
+		return err
+	}
+	cause := "It was stopped because {\"mode\":\"back\"} was asked for; " + execution + " goes on."
+	if _, err := s.ledger.Create(ctx, EndKey(m.Execution), ended{Verdict: refresh.NeedsOperator, Error: "ABORTED", Cause: cause, At: s.Now().UTC(), Told: true}); err != nil {
+		return err
+	}
+	_, err = sfn.NewFromConfig(s.AWS).StopExecution(ctx, &sfn.StopExecutionInput{ExecutionArn: &m.Execution, Error: aws.String("GoingBack"), Cause: &cause})
+	return fault.AWS("stop the execution that keeps the way back", m.Execution, err)
+}
+
 // settle finds the migration: the one that is not over, or a new one.
 func (s *planMigration) settle(ctx context.Context, execution string, want Input) (*held, error) {
 	h := &held{}
@@ -106,7 +141,7 @@ func (s *planMigration) settle(ctx context.Context, execution string, want Input
 		return nil, err
 	}
 	h.ver = ver
-	open := found && !h.Phase.Over()
+	open := found && !h.over()
 	if open && h.Execution == execution {
 		return h, nil // the reply was lost
 	}
@@ -115,12 +150,24 @@ func (s *planMigration) settle(ctx context.Context, execution string, want Input
 			return nil, err
 		}
 		h.Execution = execution
+		if want.Mode == ModeBack && h.Phase == Proved {
+			h.Phase = Returning
+		}
 		return h, s.save(ctx, h)
 	}
-	if slices.Contains([]Mode{ModeSwitch, ModeRetire, ModeAbandon}, want.Mode) {
+	if slices.Contains([]Mode{ModeSwitch, ModeRetire, ModeAbandon, ModeBack}, want.Mode) {
 		return nil, fault.New(fault.BadRequest, string(want.Mode), want.Cluster, `begin with {"cluster":"`+want.Cluster+`",…,"mode":"create"}`, "no migration of this cluster is open")
 	}
 	return s.fresh(ctx, execution, want, found, ver)
+}
+
+// leftIsFree looks whether the new production can get its other name.
+func (s *planMigration) leftIsFree(ctx context.Context, name string) error {
+	c, err := s.cluster(ctx, name)
+	if err == nil && c != nil {
+		err = fault.New(fault.NameTaken, "go back", name, "delete or rename it: the new production gets this name when the old cluster returns", "a cluster of this name exists")
+	}
+	return err
 }
 
 // fits refuses what the open migration is not about: a plan that is approved or
@@ -137,6 +184,12 @@ func fits(want Input, m Migration) error {
 		return no("it leads to cluster parameter group %s, not to %s", m.Plan.To.ClusterGroup, want.ClusterParameterGroup)
 	case want.InstanceParameterGroup != "" && want.InstanceParameterGroup != m.Plan.To.InstanceGroup:
 		return no("it leads to parameter group %s, not to %s", m.Plan.To.InstanceGroup, want.InstanceParameterGroup)
+	case m.going() && want.Mode != ModeBack && want.Mode != ModeAll:
+		return no("it is going back to the old cluster")
+	case want.Mode == ModeBack && !m.going():
+		if why := m.shut(); why != "" {
+			return no("%s", why)
+		}
 	case want.Mode == ModeAbandon && m.Phase.beyond():
 		return no("it is %s: green cannot be removed any more", m.Phase)
 	case want.Mode == ModeRetire && m.Phase != Proved:
@@ -206,7 +259,7 @@ func (s *planMigration) plan(f *facts, id string, all []Checked) Plan {
 	p.To.Engine = f.wanted()
 	if f.in.ClusterParameterGroup != "" {
 		p.To.ClusterGroup = f.in.ClusterParameterGroup
-	} else if f.target != nil && f.version != nil && aws.ToString(f.target.DBParameterGroupFamily) != aws.ToString(f.version.DBParameterGroupFamily) {
+	} else if f.familyChanges() {
 		p.To.ClusterGroup = "default." + aws.ToString(f.target.DBParameterGroupFamily)
 	}
 	if f.in.InstanceParameterGroup != "" {
@@ -227,6 +280,9 @@ func (s *planMigration) plan(f *facts, id string, all []Checked) Plan {
 	}
 	for _, h := range s.conf.Maintenance {
 		p.Hooks = append(p.Hooks, h.Name)
+	}
+	if f.set.WayBack != nil {
+		p.WayBack = f.limits.Soak()
 	}
 	p.Abort = abortCriteria(f.limits, p.Timeout)
 	return p
@@ -251,11 +307,14 @@ func deploymentName(cluster, id string) string {
 func (s *planMigration) begun(want Input, h *held) Begun {
 	l := s.conf.Limits
 	b := Begun{
-		Cluster: h.Plan.Cluster, Migration: h.ID, PlanHash: h.PlanHash, Plan: h.Plan.Lines(), StopAfterVerify: want.Mode == ModeCreate, KeptOut: h.KeptOut && h.Phase != Switching && h.Phase != Switched,
+		Cluster: h.Plan.Cluster, Migration: h.ID, PlanHash: h.PlanHash, Plan: h.Plan.Lines(), StopAfterVerify: want.Mode == ModeCreate, KeptOut: h.KeptOut && h.Phase != Switching && h.Phase != Switched && h.Phase != Returning,
+		WayBack:     h.Plan.WayBack > 0,
 		Deadline:    s.Now().Add(time.Duration(l.Green()) * time.Hour).UnixMilli(),
 		SoakSeconds: l.Soak() * 60,
 	}
 	switch {
+	case h.going():
+		b.Status = statusBack
 	case want.Mode == ModeAbandon:
 		b.Status = statusAbandon
 	case h.GreenGoes || h.cutOff():
@@ -285,6 +344,9 @@ func (p Plan) Lines() []string {
 		fmt.Sprintf("  switchover time limit    %d s", p.Timeout),
 		"Steps: build green, let it settle, verify it, ask for approval, maintenance on, switch over, prove, maintenance off,",
 		"       wait, ask again, quarantine the old cluster, take its final snapshot, remove it.",
+	}
+	if p.WayBack > 0 {
+		out = append(out, fmt.Sprintf("Way back: for %d min after the switchover the old cluster follows the new one; {\"cluster\":%q,\"mode\":\"back\"} returns to it.", p.WayBack, p.Cluster))
 	}
 	if len(p.Hooks) > 0 {
 		out = append(out, "Maintenance hooks: "+strings.Join(p.Hooks, ", "))

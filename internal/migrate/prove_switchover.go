@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"regexp"
 	"strings"
 	"time"
 
@@ -17,8 +16,6 @@ import (
 	"github.com/dbferry/dbferry/internal/lambdafn"
 	"github.com/dbferry/dbferry/internal/refresh"
 )
-
-var coordinatesText = regexp.MustCompile(`file \S+ and position \d+`)
 
 // provePatience covers DNS, which leads to the new writer some 35 s after the
 // switchover (docs/migration.md §1.12).
@@ -98,7 +95,7 @@ type door struct {
 	port       int
 }
 
-func (s *proveSwitchover) doors(ctx context.Context, h *held, c *types.DBCluster) ([]door, error) {
+func (s *step) doors(ctx context.Context, h *held, c *types.DBCluster) ([]door, error) {
 	out := []door{{"cluster endpoint", aws.ToString(c.Endpoint), int(aws.ToInt32(c.Port))}}
 	for _, name := range h.Plan.Proxies {
 		p, err := s.rds.DescribeDBProxies(ctx, &rds.DescribeDBProxiesInput{DBProxyName: &name})
@@ -114,10 +111,10 @@ func (s *proveSwitchover) doors(ctx context.Context, h *held, c *types.DBCluster
 	return out, nil
 }
 
-// through logs in by a door as the application does. The old cluster is
-// read-only until its deployment is deleted, so that a door that leads to a
-// writable server leads to the new one.
-func (s *proveSwitchover) through(ctx context.Context, h *held, d door) (string, error) {
+// through logs in by a door as the application does. The cluster that does not
+// serve is read-only, or in quarantine, so that a door that leads to a writable
+// server leads to the one that does.
+func (s *step) through(ctx context.Context, h *held, d door) (string, error) {
 	set, err := s.conf.Cluster(h.Plan.Cluster)
 	if err != nil {
 		return "", &fault.Error{Name: fault.BadRequest, Op: "prove the switchover", Cause: err}

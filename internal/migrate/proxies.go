@@ -133,12 +133,12 @@ func (p Plan) proxyLine() string {
 	return line
 }
 
-// detach takes the plan's proxies off the cluster. That it is going to is written
-// down before the first call, so that whoever comes next puts them back.
-func (s *step) detach(ctx context.Context, h *held) (time.Duration, error) {
-	if len(h.Detached) == 0 {
-		h.Detached = slices.Clone(h.Plan.Detach)
-		if err := s.testify(ctx, &h.Migration, "proxies-detached", h.Detached); err != nil {
+// detach takes proxies off the cluster. That it is going to is written down before
+// the first call, so that whoever comes next puts them back.
+func (s *step) detach(ctx context.Context, h *held, which []string) (time.Duration, error) {
+	if len(h.Detached) == 0 && len(which) > 0 {
+		h.Detached = slices.Clone(which)
+		if err := s.testify(ctx, &h.Migration, "proxies-detached"+h.way(), h.Detached); err != nil {
 			return 0, err
 		}
 		if err := s.save(ctx, h); err != nil {
@@ -162,6 +162,14 @@ func (s *step) detach(ctx context.Context, h *held) (time.Duration, error) {
 	return 0, nil
 }
 
+// way tells the evidence of a way back from that of the way there.
+func (m Migration) way() string {
+	if m.Phase == Returning {
+		return "-back"
+	}
+	return ""
+}
+
 // attach puts what was taken off on the cluster that has production's name, and
 // waits until every target is available. While a Blue/Green deployment exists AWS
 // takes no new target (docs/migration.md §1.7); release ends it then.
@@ -183,6 +191,13 @@ func (s *step) attach(ctx context.Context, h *held, release func(context.Context
 			return s.blocked(ctx, h, release)
 		case fault.HasCode(err, "InvalidDBInstanceState", "InvalidDBInstanceStateFault", "InvalidDBProxyStateFault"):
 			return lookEvery, nil
+		case fault.HasCode(err, "DBProxyTargetAlreadyRegisteredFault"):
+			if targets, e := s.targets(ctx, name); e != nil {
+				return 0, e
+			} else if _, leads := leading(name, targets, h.Plan.Cluster); leads {
+				return lookEvery, nil // by a call whose reply was lost
+			}
+			return 0, fault.AWS("put the proxy on "+h.Plan.Cluster, name, err)
 		case err != nil:
 			return 0, fault.AWS("put the proxy on "+h.Plan.Cluster, name, err)
 		}
@@ -193,7 +208,7 @@ func (s *step) attach(ctx context.Context, h *held, release func(context.Context
 	}
 	was := h.Detached
 	h.Detached = nil
-	if err := s.testify(ctx, &h.Migration, "proxies-attached", was); err != nil {
+	if err := s.testify(ctx, &h.Migration, "proxies-attached"+h.way(), was); err != nil {
 		return 0, err
 	}
 	return 0, s.save(ctx, h)

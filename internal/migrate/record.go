@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/dbferry/dbferry/internal/config"
+	"github.com/dbferry/dbferry/internal/dbconn"
 	"github.com/dbferry/dbferry/internal/ledger"
 	"github.com/dbferry/dbferry/internal/refresh"
 )
@@ -34,6 +35,7 @@ const (
 	ModeSwitch  Mode = "switch"  // from a verified green on
 	ModeAbandon Mode = "abandon" // remove green, before a switchover
 	ModeRetire  Mode = "retire"  // after a switchover: retire the old cluster
+	ModeBack    Mode = "back"    // after a switchover, while the way back is open: the old cluster serves again
 )
 
 // Phase is how far a migration has come.
@@ -49,15 +51,17 @@ const (
 	Switched  Phase = "switched"  // the new production serves
 	Proved    Phase = "proved"    // and that is proved
 	Retired   Phase = "retired"   // the old cluster is gone, its snapshot stays
+	Returning Phase = "returning" // the old cluster is being given production's name again
+	Returned  Phase = "returned"  // it serves again; the new one is left under another name
 	Abandoned Phase = "abandoned" // green is gone, production is what it was
 )
 
 // Over says whether nothing of the migration is left to do.
-func (p Phase) Over() bool { return p == Retired || p == Abandoned || p == "" }
+func (p Phase) Over() bool { return p == Retired || p == Abandoned || p == Returned || p == "" }
 
 // beyond says whether AWS may have changed names already.
 func (p Phase) beyond() bool {
-	return p == Switching || p == Switched || p == Proved || p == Retired
+	return p == Switching || p == Switched || p == Proved || p == Retired || p == Returning || p == Returned
 }
 
 // Migration is the record of one cluster's migration. It stands in the ledger
@@ -89,6 +93,10 @@ type Migration struct {
 	// takes green along.
 	Detached  []string `json:"detached,omitempty"`
 	GreenGoes bool     `json:"greenGoes,omitempty"`
+
+	// Coordinates are where the new production's binary log began to be its own.
+	Coordinates *dbconn.LogPosition `json:"coordinates,omitempty"`
+	WayBack     *WayBack            `json:"wayBack,omitempty"`
 
 	// KeptOut says that maintenance may be on, of the round with this number.
 	KeptOut bool `json:"keptOut,omitempty"`
@@ -135,6 +143,7 @@ type Plan struct {
 	Warnings  []string `json:"warnings,omitempty"`
 	Abort     []string `json:"abort"` // criteria, in words
 	Hooks     []string `json:"hooks,omitempty"`
+	WayBack   int      `json:"wayBackMinutes,omitempty"` // how long after the switchover; 0: none
 	Timeout   int      `json:"switchoverTimeoutSeconds"`
 	Config    string   `json:"configurationHash"`
 	Migration string   `json:"migration"`

@@ -89,7 +89,7 @@ func (s *step) byResource(ctx context.Context, resource string) (*types.DBCluste
 // §1.11).
 func (s *step) quarantine(ctx context.Context, h *held, old *types.DBCluster) (time.Duration, error) {
 	if len(old.VpcSecurityGroups) == 1 && aws.ToString(old.VpcSecurityGroups[0].VpcSecurityGroupId) == s.Quarantine {
-		return 0, nil
+		return 0, s.note(ctx, h, "old-quarantined", map[string]any{"securityGroup": s.Quarantine})
 	}
 	id := aws.ToString(old.DBClusterIdentifier)
 	if aws.ToString(old.Status) != "available" {
@@ -107,17 +107,26 @@ func (s *step) deleteDeployment(ctx context.Context, h *held, _ *types.DBCluster
 	if aws.ToString(d.Status) == bgDeleting {
 		return retireLook, nil
 	}
-	if err := s.testify(ctx, &h.Migration, "old-quarantined", map[string]any{"securityGroup": s.Quarantine}); err != nil {
-		return 0, err
+	return retireLook, s.dropDeployment(ctx, h, false)
+}
+
+// dropDeployment deletes AWS's deployment object, and green with it when asked to
+// before a switchover. One that is going already is no error.
+func (s *step) dropDeployment(ctx context.Context, h *held, green bool) error {
+	in := &rds.DeleteBlueGreenDeploymentInput{BlueGreenDeploymentIdentifier: &h.Deployment}
+	if green {
+		in.DeleteTarget = &green
 	}
-	if err := s.save(ctx, h); err != nil {
-		return 0, err
+	_, err := s.rds.DeleteBlueGreenDeployment(ctx, in)
+	if fault.HasCode(err, "InvalidBlueGreenDeploymentStateFault") { // by a call whose reply was lost?
+		if d, e := s.deployment(ctx, &h.Migration); e != nil || d == nil || aws.ToString(d.Status) == bgDeleting {
+			return e
+		}
 	}
-	_, err = s.rds.DeleteBlueGreenDeployment(ctx, &rds.DeleteBlueGreenDeploymentInput{BlueGreenDeploymentIdentifier: &h.Deployment})
 	if fault.IsNotFound(err) {
-		err = nil
+		return nil
 	}
-	return retireLook, fault.AWS("delete the deployment object", h.Deployment, err)
+	return fault.AWS("delete the deployment object", h.Deployment, err)
 }
 
 func (s *step) unprotect(ctx context.Context, _ *held, c *types.DBCluster) (time.Duration, error) {
@@ -126,6 +135,9 @@ func (s *step) unprotect(ctx context.Context, _ *held, c *types.DBCluster) (time
 	}
 	id := aws.ToString(c.DBClusterIdentifier)
 	_, err := s.rds.ModifyDBCluster(ctx, &rds.ModifyDBClusterInput{DBClusterIdentifier: &id, DeletionProtection: aws.Bool(false), ApplyImmediately: aws.Bool(true)})
+	if fault.HasCode(err, "InvalidDBClusterStateFault") {
+		return retireLook, nil // it is still being put into quarantine
+	}
 	return retireLook, fault.AWS("turn deletion protection off", id, err)
 }
 

@@ -70,7 +70,7 @@ func (s *setMaintenance) do(ctx context.Context, in MaintenanceInput) (converge.
 	if err != nil {
 		return converge.Answer{}, err
 	}
-	if in.Phase == maintenanceOn {
+	if in.Phase == maintenanceOn && h.Phase != Returning { // who may start the machine may go back
 		if _, err := s.approved(ctx, h, GateSwitch); err != nil {
 			return converge.Answer{}, err
 		}
@@ -96,7 +96,7 @@ func (s *setMaintenance) do(ctx context.Context, in MaintenanceInput) (converge.
 		case err != nil:
 			return converge.Answer{}, err
 		case done:
-			return converge.DoneNow(), s.note(ctx, h, in.Phase)
+			return converge.DoneNow(), s.finished(ctx, h, in.Phase)
 		case s.Now().After(until):
 			return converge.Answer{Status: converge.Waiting, WaitSeconds: 1}, nil
 		}
@@ -106,7 +106,7 @@ func (s *setMaintenance) do(ctx context.Context, in MaintenanceInput) (converge.
 	}
 }
 
-func (s *setMaintenance) note(ctx context.Context, h *held, phase string) error {
+func (s *setMaintenance) finished(ctx context.Context, h *held, phase string) error {
 	h.KeptOut = phase == maintenanceOn
 	if err := s.testify(ctx, &h.Migration, fmt.Sprintf("maintenance-%s-%d", phase, h.Round), h.Plan.Hooks); err != nil {
 		return err

@@ -72,7 +72,7 @@ func (s *setProxies) off(ctx context.Context, h *held) (time.Duration, error) {
 			return 0, err
 		}
 	}
-	return s.detach(ctx, h)
+	return s.detach(ctx, h, h.Plan.Detach)
 }
 
 func (s *setProxies) back(ctx context.Context, h *held) (time.Duration, error) {
@@ -94,13 +94,21 @@ func (s *setProxies) back(ctx context.Context, h *held) (time.Duration, error) {
 }
 
 // releaseSwitched ends the deployment after a switchover: the old cluster goes
-// into quarantine first, since AWS no longer keeps it read-only then.
+// into quarantine first, since AWS no longer keeps it read-only then. One that
+// shall follow the new production has to reach it, and only refuses writes.
 func (s *step) releaseSwitched(ctx context.Context, h *held) (time.Duration, error) {
 	old, err := s.byResource(ctx, h.Plan.Blue.ResourceID)
 	if err != nil || old == nil {
 		return lookEvery, err
 	}
-	if wait, err := s.quarantine(ctx, h, old); err != nil || wait > 0 {
+	if h.Plan.WayBack > 0 {
+		if err := s.refuseWrites(ctx, h); err != nil {
+			return 0, err
+		}
+		if err := s.note(ctx, h, "old-refuses-writes", map[string]any{"resourceId": h.Plan.Blue.ResourceID}); err != nil {
+			return 0, err
+		}
+	} else if wait, err := s.quarantine(ctx, h, old); err != nil || wait > 0 {
 		return lookEvery, err
 	}
 	_, err = s.deleteDeployment(ctx, h, old)

@@ -15,6 +15,8 @@ var Steps = map[string]lambdafn.Constructor{
 	"set-proxies":      NewSetProxies,
 	"switch-over":      NewSwitchOver,
 	"prove-switchover": NewProveSwitchover,
+	"keep-way-back":    NewKeepWayBack,
+	"go-back":          NewGoBack,
 	"retire-blue":      NewRetireBlue,
 	"abandon-green":    NewAbandonGreen,
 	"close-migration":  NewCloseMigration,

@@ -180,28 +180,15 @@ func (s *switchOver) completed(ctx context.Context, h *held, d *types.BlueGreenD
 			events = append(events, e.Date.UTC().Format(time.RFC3339Nano)+" "+aws.ToString(e.Message))
 		}
 	}
+	at, told := s.coordinates(ctx, h)
+	if told {
+		h.Coordinates = &at
+	}
 	if err := s.testify(ctx, &h.Migration, "switched", map[string]any{"askedAt": h.SwitchingAt, "source": aws.ToString(d.Source), "target": aws.ToString(d.Target),
-		"coordinates": s.coordinates(ctx, h), "events": events}); err != nil {
+		"coordinates": h.Coordinates, "events": events}); err != nil {
 		return err
 	}
 	return s.save(ctx, h)
-}
-
-// coordinates is the event from which a way back by replication begins. It is
-// under green's old instance name and is kept for 14 days (docs/migration.md
-// §1.5); its absence is no reason to doubt the switchover.
-func (s *switchOver) coordinates(ctx context.Context, h *held) string {
-	out, err := s.rds.DescribeEvents(ctx, &rds.DescribeEventsInput{SourceType: types.SourceTypeDbInstance, SourceIdentifier: &h.Green.Writer, Duration: aws.Int32(1440)})
-	if err != nil {
-		s.Log.Warn("binary log coordinates not read", "err", err.Error())
-		return ""
-	}
-	for _, e := range out.Events {
-		if m := coordinatesText.FindString(aws.ToString(e.Message)); m != "" {
-			return m
-		}
-	}
-	return ""
 }
 
 // rolledBack records that AWS has put everything back, after looking whether it

@@ -81,7 +81,7 @@ func (m *move) scene(engine string) {
 	}
 	m.ok(m.rds.PutSubnetGroup(movedAccount, rds.SubnetGroup{Name: "databases", VPC: "vpc-1", Subnets: []string{"subnet-a", "subnet-b"}}))
 	m.rds.PutSecurityGroup(movedAccount, rds.SecurityGroup{ID: "sg-app", VPC: "vpc-1"})
-	m.rds.PutSecurityGroup(movedAccount, rds.SecurityGroup{ID: "sg-db", VPC: "vpc-1", Ingress: []rds.Rule{{FromPort: 3306, ToPort: 5432, Group: "sg-app"}}})
+	m.rds.PutSecurityGroup(movedAccount, rds.SecurityGroup{ID: "sg-db", VPC: "vpc-1", Ingress: []rds.Rule{{FromPort: 3306, ToPort: 5432, Group: "sg-app"}, {FromPort: 3306, ToPort: 3306, Group: "sg-db"}}})
 	version, family, parameter := "8.0.mysql_aurora.3.08.2", "aurora-mysql8.0", map[string]string{"binlog_format": "ROW"}
 	if engine == rds.AuroraPostgreSQL {
 		version, family, parameter = "16.4", "aurora-postgresql16", map[string]string{"rds.logical_replication": "1"}
@@ -139,7 +139,7 @@ func (m *move) await(id *string, status string) {
 func (m *move) green() (id *string, green string) {
 	m.t.Helper()
 	m.client.login.Host = *m.cluster("shop-orders").Endpoint
-	m.client.start(context.Background())
+	m.client.Start(context.Background())
 	m.sleep(10 * time.Minute)
 	out, err := m.api.CreateBlueGreenDeployment(m.ctx, &sdk.CreateBlueGreenDeploymentInput{BlueGreenDeploymentName: aws.String("move"), Source: m.cluster("shop-orders").DBClusterArn})
 	m.ok(err)
@@ -197,7 +197,7 @@ func TestClientLosesNothingInASwitchover(t *testing.T) {
 				m.switchOver(id, 300)
 				m.await(id, "SWITCHOVER_COMPLETED")
 				m.sleep(10 * time.Minute)
-				r, err := m.client.finish(m.ctx)
+				r, err := m.client.Finish(m.ctx)
 				m.ok(err)
 				t.Logf("%+v", r)
 				if r.Lost != 0 || r.Acknowledged < 100 || r.Failed == 0 || r.Probes != r.Acknowledged+r.Failed {
@@ -221,7 +221,7 @@ func TestSameMoveSameHistory(t *testing.T) {
 			id, _ := m.green()
 			m.switchOver(id, 300)
 			m.await(id, "SWITCHOVER_COMPLETED")
-			r, err := m.client.finish(m.ctx)
+			r, err := m.client.Finish(m.ctx)
 			m.ok(err)
 			history = append(history, fmt.Sprintf("%+v", r))
 			out, err := m.api.DescribeEvents(m.ctx, &sdk.DescribeEventsInput{Duration: aws.Int32(1440)})
@@ -252,7 +252,7 @@ func TestSwitchoverRollsBackUnderAClient(t *testing.T) {
 		m.switchOver(id, 300)
 		m.await(id, "SWITCHOVER_COMPLETED")
 		m.sleep(5 * time.Minute)
-		r, err := m.client.finish(m.ctx)
+		r, err := m.client.Finish(m.ctx)
 		m.ok(err)
 		if r.Lost != 0 || r.Failed == 0 || len(m.client.outages) < 2 || r.OursSeconds > 1 {
 			t.Errorf("%+v, outages %v", r, m.client.outages)
@@ -277,7 +277,7 @@ func TestWriteOnGreenBreaksReplication(t *testing.T) {
 		if got := *m.deployment(id).StatusDetails; !strings.Contains(got, "Error 1062") {
 			t.Error(got)
 		}
-		r, err := m.client.finish(m.ctx)
+		r, err := m.client.Finish(m.ctx)
 		m.ok(err)
 		if r.Lost != 0 || r.Failed != 0 {
 			t.Errorf("%+v", r)
@@ -304,7 +304,7 @@ func TestOpenWorkOnBlueIsSeen(t *testing.T) {
 		}
 		m.switchOver(id, 300)
 		m.await(id, "SWITCHOVER_COMPLETED")
-		r, err := m.client.finish(m.ctx)
+		r, err := m.client.Finish(m.ctx)
 		m.ok(err)
 		if r.Lost != 0 {
 			t.Errorf("%+v", r)
@@ -330,7 +330,7 @@ func TestHeldGreenIsBehindForReal(t *testing.T) {
 		m.sleep(5 * time.Minute)
 		m.switchOver(id, 300)
 		m.await(id, "SWITCHOVER_COMPLETED")
-		r, err := m.client.finish(m.ctx)
+		r, err := m.client.Finish(m.ctx)
 		m.ok(err)
 		if r.Lost != 0 {
 			t.Errorf("%+v", r)
@@ -369,7 +369,7 @@ func TestWayBackToTheOldCluster(t *testing.T) {
 		}
 		m.goBack(id)
 		m.sleep(5 * time.Minute)
-		r, err := m.client.finish(m.ctx)
+		r, err := m.client.Finish(m.ctx)
 		m.ok(err)
 		t.Logf("%+v", r)
 		if r.Lost != 0 || m.cluster("shop-orders").ReplicationSourceIdentifier != nil {

@@ -88,9 +88,9 @@ func prepareProbe(ctx context.Context, server *sqlserver.Server, user string) er
 	return execAll(ctx, db, statements)
 }
 
-// start lets the client write until stop is set. It quickens when a switchover
+// Start lets the client write until stop is set. It quickens when a switchover
 // of its cluster begins.
-func (c *client) start(ctx context.Context) {
+func (c *client) Start(ctx context.Context) {
 	c.errors = map[string]int{}
 	told := c.rds.Turned
 	c.rds.Turned = func(account, blue, status string) {
@@ -188,9 +188,9 @@ func cause(err error) string {
 	return "connection lost"
 }
 
-// finish stops the client and looks for every acknowledged row on the cluster
+// Finish stops the client and looks for every acknowledged row on the cluster
 // that now has the name.
-func (c *client) finish(ctx context.Context) (AppReport, error) {
+func (c *client) Finish(ctx context.Context) (AppReport, error) {
 	c.stop = true
 	c.close()
 	if !c.down.IsZero() {

@@ -11,6 +11,7 @@ import (
 	"github.com/dbferry/dbferry/internal/config"
 	"github.com/dbferry/dbferry/internal/ground"
 	"github.com/dbferry/dbferry/internal/iam"
+	"github.com/dbferry/dbferry/internal/sqlserver"
 )
 
 // prepareMigration does what an owner has done before: binary logs are kept, an
@@ -32,7 +33,12 @@ func (s *stage) prepareMigration(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		err = execAll(ctx, db, []string{"CALL mysql.rds_set_configuration('binlog retention hours', 24)"})
+		prepare := []string{"CALL mysql.rds_set_configuration('binlog retention hours', 24)"}
+		if b := set.WayBack; b != nil {
+			name := sqlserver.QuoteName(server.Engine(), b.User) + "@'%'"
+			prepare = append(prepare, fmt.Sprintf("CREATE USER %s IDENTIFIED BY '%s'", name, ground.ReplicationPassword), "GRANT REPLICATION SLAVE ON *.* TO "+name)
+		}
+		err = execAll(ctx, db, prepare)
 		if err = errors.Join(err, db.Close()); err != nil {
 			return err
 		}

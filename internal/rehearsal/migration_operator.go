@@ -68,7 +68,7 @@ func (o *Operator) Migrate(in migrate.Input) (*Migrated, error) {
 		})
 	}
 	for _, g := range []migrate.Gate{migrate.GateSwitch, migrate.GateRetire} {
-		o.answerAt(arn, in.Cluster, g)
+		o.ApproveAt(arn, in.Cluster, g)
 	}
 	r, err := o.awaitFor(arn, 60*24*time.Hour)
 	if err == nil {
@@ -83,15 +83,20 @@ func (o *Operator) Migrate(in migrate.Input) (*Migrated, error) {
 // continues is how long an operator leaves a verified green alone before going on.
 const continues = 48 * time.Hour
 
-// migrateInMode is what an operator does for a mode: what continues an earlier
+// MigrateInMode is what an operator does for a mode: what continues an earlier
 // execution has that one first.
-func (o *Operator) migrateInMode(in migrate.Input) (*Migrated, error) {
+func (o *Operator) MigrateInMode(in migrate.Input) (*Migrated, error) {
 	if in.TargetEngineVersion == "" && in.ClusterParameterGroup == "" && in.InstanceParameterGroup == "" {
 		version, err := o.latestMinor(MigrationScenario{Input: in}.cluster(o.s.config))
 		if err != nil {
 			return nil, err
 		}
 		in.TargetEngineVersion = version
+	}
+	if in.Mode == migrate.ModeBack {
+		if err := o.switchedFor(in, soaked); err != nil {
+			return nil, err
+		}
 	}
 	if in.Mode == migrate.ModeSwitch || in.Mode == migrate.ModeAbandon {
 		first := in
@@ -104,6 +109,32 @@ func (o *Operator) migrateInMode(in migrate.Input) (*Migrated, error) {
 		}
 	}
 	return o.Migrate(in)
+}
+
+// soaked is how long an operator watches the new production before returning.
+const soaked = 20 * time.Minute
+
+// switchedFor migrates, and comes back when the new production has served for a
+// while; the execution goes on.
+func (o *Operator) switchedFor(in migrate.Input, d time.Duration) error {
+	in.Mode = migrate.ModeAll
+	in.Cluster = MigrationScenario{Input: in}.cluster(o.s.config)
+	arn, err := o.Start(o.MigrateMachine(), in)
+	if err != nil {
+		return err
+	}
+	o.ApproveAt(arn, in.Cluster, migrate.GateSwitch)
+	proved := false
+	o.OnEnter(func(step states.Step) bool { return step.Root == arn && step.Event.Name == "Keep the way back" }, func() { proved = true })
+	for until := o.Now().Add(14 * 24 * time.Hour); !proved; {
+		if o.Now().After(until) {
+			return errors.New("the new production was not proved")
+		}
+		if err := o.Sleep(time.Minute); err != nil {
+			return err
+		}
+	}
+	return o.Sleep(d)
 }
 
 // latestMinor is the latest version that a cluster can go to without a new
@@ -128,8 +159,8 @@ func (o *Operator) latestMinor(cluster string) (string, error) {
 // approverTries is how often an approver whose answer is not taken tries again.
 const approverTries = 3
 
-// answerAt lets the approver answer when the machine asks at a gate.
-func (o *Operator) answerAt(arn, cluster string, g migrate.Gate) {
+// ApproveAt lets the approver answer when the machine asks at a gate.
+func (o *Operator) ApproveAt(arn, cluster string, g migrate.Gate) {
 	sc := o.s.scenario.Migrate
 	if sc.Silent == g {
 		return

@@ -81,16 +81,16 @@ func RunMigration(ctx context.Context, sc Scenario) (results []*Result, err erro
 		if err != nil {
 			return err
 		}
-		client.start(context.Background())
+		client.Start(context.Background())
 		out = Outcome{Target: names.ProductionSide, Asked: o.Now(), Began: o.Now()}
-		if m, err = o.migrateInMode(sc.Migrate.Input); err != nil {
+		if m, err = o.MigrateInMode(sc.Migrate.Input); err != nil {
 			return err
 		}
 		out.Verdict, out.Cause, out.Ended = m.Verdict, m.Cause, m.Execution.Stop
 		if err := o.Sleep(10 * time.Minute); err != nil {
 			return err
 		}
-		m.Client, err = client.finish(context.Background())
+		m.Client, err = client.Finish(context.Background())
 		return err
 	})
 	if err != nil {

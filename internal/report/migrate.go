@@ -50,10 +50,12 @@ func entriesOf(m *rehearsal.Migrated) []migrate.Entry {
 
 // steps are the kinds of evidence in words, by their beginning.
 var steps = []struct{ kind, text string }{
-	{"plan", "planned: every check passed"}, {"green-built", "green is built"}, {"settled", "every member runs with its parameters"},
+	{"plan-changed", "planned anew: other proxies lead to the cluster"}, {"plan", "planned: every check passed"}, {"green-built", "green is built"}, {"settled", "every member runs with its parameters"},
 	{"verified", "green is proved: version, groups, lag, rows, queries"}, {"maintenance-on", "users are kept out"},
 	{"switchover-asked", "approved; AWS is asked to switch over"}, {"switchover-rolled-back", "AWS has put everything back"}, {"switched", "AWS has switched over"},
-	{"proved", "the new production is proved through every door"}, {"maintenance-off", "users get in"}, {"old-quarantined", "the old cluster is in quarantine"},
+	{"proved", "the new production is proved through every door"}, {"maintenance-off", "users get in"}, {"proxies-detached", "proxies are taken off the cluster"}, {"proxies-attached", "proxies lead to the cluster that serves"},
+	{"way-back-opened", "the way back is open: the old cluster follows the new one"}, {"way-back-closed", "the way back is closed"}, {"way-back-complete", "writes are stopped, and the old cluster has every row"},
+	{"returned", "the old cluster serves again, through every door"}, {"old-refuses-writes", "the old cluster refuses writes by itself"}, {"old-quarantined", "the old cluster is in quarantine"},
 	{"retired", "the old cluster is gone, its final snapshot stays"}, {"abandoned", "green is removed, production is what it was"}, {"ended", "the execution has ended"},
 }
 

@@ -94,23 +94,39 @@ func (s *Service) renameInstance(i *instance, to string) {
 	}
 }
 
+// place is where a cluster's own connections come from.
+func (c *cluster) place() NetworkPlace {
+	g := c.account.subnetGroups[c.SubnetGroup]
+	return NetworkPlace{Account: c.account.id, VPC: g.VPC, Subnets: g.Subnets, SecurityGroups: c.activeGroups}
+}
+
 // tellHosts lets the databases of an account know which names lead where, as
-// DNS answers now.
+// DNS answers now, and through which the security groups let them.
 func (s *Service) tellHosts(a *account) {
 	if s.Databases == nil {
 		return
 	}
-	var hosts []Host
+	type host struct {
+		Host
+		to *cluster
+	}
+	var known []host
 	all := sorted(a.clusters)
 	for _, c := range all {
 		for _, h := range s.hostsOf(c) {
 			if to := s.behind(h); to != nil && !to.rowless {
-				hosts = append(hosts, Host{Name: h, Port: int(to.Port), Key: to.dbKey()})
+				known = append(known, host{Host{Name: h, Port: int(to.Port), Key: to.dbKey()}, to})
 			}
 		}
 	}
 	for _, c := range all {
 		if c.Engine == AuroraMySQL && !c.rowless {
+			var hosts []Host
+			for _, h := range known {
+				if s.unreachable(h.to, c.place(), h.to.Port) == "" {
+					hosts = append(hosts, h.Host)
+				}
+			}
 			s.rows("host names for "+c.ID, func(r Replicas) error { return r.Hosts(context.Background(), c.dbKey(), hosts) })
 		}
 	}
