@@ -28,7 +28,7 @@ func migrateSteps(c config.Config) []step {
 		{name: "settle-green", description: "Waits for every member, and reboots green's that need it", ledger: readWrite,
 			policy: g.clustersAnd(g.lookAtInstances(), allow("RebootGreen", []string{"rds:RebootDBInstance"}, g.arn("rds", "db:*-green-??????")))},
 		{name: "verify-green", description: "Compares green with the plan and with blue", timeout: 900, inNetwork: true, ledger: readWrite,
-			policy: slices.Concat(g.clustersAnd(g.lookAtInstances(), g.lag()), g.secretsOf(true))},
+			policy: slices.Concat(g.clustersAnd(g.lookAtInstances(), g.lag()), g.secretsOf(true), g.auditLogs())},
 		{name: "request-approval", description: "Tells people what there is to approve", ledger: readWrite, policy: append(g.lookAtProxies(), g.publish())},
 		{name: "answer-approval", description: "Takes the answer of an approver, through its URL", ledger: readWrite, policy: []statement{
 			anything("AnswerTokens", "a token does not name its execution; older Regions ask for any resource", "states:SendTaskSuccess", "states:SendTaskFailure")}},
@@ -78,6 +78,15 @@ func (g migrateGrants) pointProxies(actions ...string) statement {
 // wayBack says whether any cluster has one.
 func (g migrateGrants) wayBack() bool {
 	return slices.ContainsFunc(g.m.Clusters, func(c config.MigrateCluster) bool { return c.WayBack != nil })
+}
+
+// auditLogs are those of greens, whose names AWS makes.
+func (g migrateGrants) auditLogs() []statement {
+	if !slices.ContainsFunc(g.m.Clusters, func(c config.MigrateCluster) bool { return c.AuditLog }) {
+		return nil
+	}
+	group := g.arn("logs", "log-group:/aws/rds/cluster/*-green-??????/audit")
+	return []statement{allow("ReadAuditLogs", []string{"logs:FilterLogEvents"}, group, group+":*")}
 }
 
 // replicationLogins are the secrets of the accounts that old clusters follow with.

@@ -34,6 +34,7 @@ type MigrateCluster struct {
 	Checksums    []string `json:"checksums,omitempty" doc:"tables, schema.table, whose rows are compared between blue and green before the switchover, chunk by chunk"`
 	Proxies      string   `json:"proxies,omitempty" doc:"how RDS proxies of the cluster follow: empty, AWS leads them over (a few seconds); detach, they are taken off the cluster right before the switchover and put back after it (minutes), for proxies that Blue/Green does not support; detach-first, they are off from before green is created, where AWS refuses to create it otherwise: applications must reach the cluster without the proxy until the switchover"`
 	WayBack      *Account `json:"wayBack,omitempty" doc:"a way back after the switchover, for Aurora MySQL: as long as limits.soakMinutes the old cluster follows the new production by replication, with this account of production's databases, which needs REPLICATION SLAVE"`
+	AuditLog     bool     `json:"auditLog,omitempty" doc:"for Aurora MySQL: green is verified only when CloudWatch Logs has the audit record of a login on it"`
 	WriteProof   string   `json:"writeProof,omitempty" doc:"one statement that changes a row, run as the login on the new production in a transaction that is rolled back; empty: only the read-only flags are read"`
 }
 

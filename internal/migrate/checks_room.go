@@ -141,6 +141,7 @@ var databaseChecks = []check{
 			}
 			return proved("%d of %d", len(f.set.Smoke), len(f.set.Smoke))
 		}},
+	{Name: "audit-log", Proves: "logins on green reach its audit log in CloudWatch Logs", NotPromised: "that other events do", Source: "§5", Ask: auditLog},
 	{Name: "checksum-tables", Proves: "the tables to compare exist", NotPromised: "anything about tables that are not listed", Source: "§4.6",
 		Ask: func(f *facts) finding {
 			switch {

@@ -45,3 +45,35 @@ func FuzzIdentity(f *testing.F) {
 		}
 	})
 }
+
+// FuzzParseConnect: a line of an audit log names a user and a connection, or is
+// passed over.
+func FuzzParseConnect(f *testing.F) {
+	f.Add("1772420400000000,shop-orders-green-abcdef-1,shop_app,10.0.0.10,42,0,CONNECT,,,0")
+	f.Add("1772420400000000,shop-orders-1,shop_app,10.0.0.10,42,7,QUERY,shop,'select ',0")
+	f.Fuzz(func(t *testing.T, line string) {
+		user, connection, ok := parseConnect(line)
+		if ok && (user == "" || connection < 0 || !strings.Contains(line, user) || !strings.Contains(line, "CONNECT")) {
+			t.Errorf("%q, %d", user, connection)
+		}
+	})
+}
+
+func TestParseConnect(t *testing.T) {
+	for line, want := range map[string]int64{
+		"1772420400000000,db-1,shop_app,10.0.0.10,42,0,CONNECT,,,0":           42,
+		"1772420400000000,db-1,shop_app,10.0.0.10,42,0,CONNECT,,,1045":        -1, // refused
+		"1772420400000000,db-1,shop_app,10.0.0.10,42,0,FAILED_CONNECT,,,1045": -1,
+		"1772420400000000,db-1,shop_app,10.0.0.10,42,0,DISCONNECT,,,0":        -1,
+		"1772420400000000,db-1,shop_app,10.0.0.10,-2,0,CONNECT,,,0":           -1,
+		"nonsense": -1,
+	} {
+		_, got, ok := parseConnect(line)
+		if !ok {
+			got = -1
+		}
+		if got != want {
+			t.Errorf("%s: %d", line, got)
+		}
+	}
+}

@@ -81,6 +81,7 @@ type Migration struct {
 	ReadAt       time.Time `json:"readAt,omitzero"`
 	Rebooted     []string  `json:"rebooted,omitempty"` // green instances that got their parameters by a reboot
 	VerifyingAt  time.Time `json:"verifyingAt,omitzero"`
+	Audit        *Login    `json:"audit,omitempty"` // on green, whose record the audit log must have
 	SwitchingAt  time.Time `json:"switchingAt,omitzero"`
 	SwitchedAt   time.Time `json:"switchedAt,omitzero"`
 	Attempts     int       `json:"attempts,omitempty"` // switchovers that were asked for

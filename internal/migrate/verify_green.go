@@ -8,6 +8,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
+	"github.com/dbferry/dbferry/internal/config"
 	"github.com/dbferry/dbferry/internal/fault"
 	"github.com/dbferry/dbferry/internal/lambdafn"
 )
@@ -54,23 +55,22 @@ func (s *verifyGreen) do(ctx context.Context, h *held) (time.Duration, error) {
 		return 0, fault.New(fault.VerifyFailed, "verify green", h.Green.Cluster,
 			"mend the cause and start again with the same input, which continues here; or remove green with {\"cluster\":\""+h.Plan.Cluster+"\",\"mode\":\"abandon\"}", "%s", why)
 	}
-	compared, err := s.sameRows(ctx, h)
+	set, err := s.conf.Cluster(h.Plan.Cluster)
+	if err != nil {
+		return 0, &fault.Error{Name: fault.BadRequest, Op: "verify green", Cause: err}
+	}
+	if done, err := s.audited(ctx, h, set); err != nil || !done {
+		return settleLook, err
+	}
+	compared, err := s.sameRows(ctx, h, set)
 	if err != nil {
 		return 0, err
 	}
 	h.Phase = Verified
-	if err := s.testify(ctx, &h.Migration, "verified", map[string]any{"lag": lags, "compared": compared, "smoke": s.smokeOf(h)}); err != nil {
+	if err := s.testify(ctx, &h.Migration, "verified", map[string]any{"lag": lags, "compared": compared, "smoke": set.Smoke, "audit": h.Audit}); err != nil {
 		return 0, err
 	}
 	return 0, s.save(ctx, h)
-}
-
-func (s *step) smokeOf(h *held) []string {
-	set, err := s.conf.Cluster(h.Plan.Cluster)
-	if err != nil {
-		return nil
-	}
-	return set.Smoke
 }
 
 // asAsked compares green with the plan.
@@ -106,11 +106,7 @@ func (s *verifyGreen) asAsked(ctx context.Context, h *held) error {
 }
 
 // sameRows runs the smoke queries on green and compares the listed tables.
-func (s *verifyGreen) sameRows(ctx context.Context, h *held) (all []Compared, err error) {
-	set, err := s.conf.Cluster(h.Plan.Cluster)
-	if err != nil {
-		return nil, &fault.Error{Name: fault.BadRequest, Op: "verify green", Cause: err}
-	}
+func (s *verifyGreen) sameRows(ctx context.Context, h *held, set config.MigrateCluster) (all []Compared, err error) {
 	app, err := s.login(ctx, set.Login.Secret, h.Plan.Engine, h.Green.Endpoint, h.Green.Port)
 	if err != nil {
 		return nil, err

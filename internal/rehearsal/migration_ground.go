@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/dbferry/dbferry/internal/awsworld"
+	"github.com/dbferry/dbferry/internal/awsworld/logs"
 	"github.com/dbferry/dbferry/internal/awsworld/rds"
 	"github.com/dbferry/dbferry/internal/config"
 	"github.com/dbferry/dbferry/internal/ground"
@@ -120,4 +121,21 @@ func (s *stage) registerLate(cluster string) error {
 		return err
 	}
 	return s.putProductionProxy(s.groundCluster(cluster), set)
+}
+
+// auditGroup is the log group of a cluster's audit log, which has its name.
+func (s *stage) auditGroup(account, name string) ([]logs.Event, bool) {
+	id, ok := strings.CutPrefix(name, "/aws/rds/cluster/")
+	if !ok {
+		return nil, false
+	}
+	if id, ok = strings.CutSuffix(id, "/audit"); !ok {
+		return nil, false
+	}
+	records, found := s.rds.AuditRecords(account, id)
+	var out []logs.Event
+	for _, r := range records {
+		out = append(out, logs.Event{Stream: r.Instance, Text: r.Text, At: r.At})
+	}
+	return out, found
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/dbferry/dbferry/internal/awsworld/iamapi"
 	"github.com/dbferry/dbferry/internal/awsworld/kms"
 	"github.com/dbferry/dbferry/internal/awsworld/lambda"
+	"github.com/dbferry/dbferry/internal/awsworld/logs"
 	"github.com/dbferry/dbferry/internal/awsworld/organizations"
 	"github.com/dbferry/dbferry/internal/awsworld/rds"
 	"github.com/dbferry/dbferry/internal/awsworld/route53"
@@ -67,6 +68,7 @@ type stage struct {
 	ecs       *ecs.Service
 	route53   *route53.Service
 	elb       *elbv2.Service
+	logs      *logs.Service
 
 	farm      *sqlserver.Farm
 	databases *databases
@@ -157,10 +159,12 @@ func (s *stage) services(engine *jsonata.Engine) {
 	s.lambda, s.states = lambda.New(w), states.New(w, engine)
 	s.events, s.scheduler = events.New(w), scheduler.New(w)
 	s.ssm, s.ecs, s.route53, s.elb = ssm.New(w), ecs.New(w), route53.New(w), elbv2.New(w)
+	s.logs = logs.New(w)
 }
 
 // connect lets the services reach each other.
 func (s *stage) connect() {
+	s.logs.Group = s.auditGroup
 	emit := s.events.Emit
 	s.s3.Emit, s.states.Emit, s.backup.Emit, s.rds.Emit = emit, emit, emit, emit
 	s.s3.Keys, s.sns.Keys, s.sqs.Keys, s.secrets.Keys = s.kms, s.kms, s.kms, s.kms

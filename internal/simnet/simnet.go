@@ -47,7 +47,11 @@ func (d Dialer) Dial(ctx context.Context, host string, port int) (net.Conn, erro
 		return nil, err
 	}
 	nd := net.Dialer{Timeout: dbconn.Timeout}
-	return nd.DialContext(context.WithoutCancel(ctx), "tcp", addr)
+	conn, err := nd.DialContext(context.WithoutCancel(ctx), "tcp", addr)
+	if tell := d.RDS.Auditor(host); err == nil && tell != nil {
+		conn = &audited{Conn: conn, tell: tell}
+	}
+	return conn, err
 }
 
 func (d Dialer) canonical(host string) string {

@@ -42,6 +42,7 @@ type cluster struct {
 	writer     string
 
 	activeGroups     []string // security groups whose rules hold now
+	audit            []AuditRecord
 	pendingLogs      []string // log exports being turned on or off
 	pendingAuth      *bool    // IAM authentication waiting for the maintenance window
 	pendingPasswords int

@@ -36,6 +36,7 @@ var (
 		{"require_secure_transport", "OFF", "ON,OFF", false},
 		{"server_audit_events", "", "CONNECT,QUERY,QUERY_DCL,QUERY_DDL,QUERY_DML,TABLE", false},
 		{"server_audit_logging", "0", "0,1", false},
+		{"server_audit_logs_upload", "0", "0,1", false},
 		{"time_zone", "UTC", "", false},
 	}
 	mysqlInstanceParameters = []parameter{

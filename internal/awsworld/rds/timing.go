@@ -34,6 +34,7 @@ type Timing struct {
 	PasswordDelay Range // the cluster still reads available after a new password
 	PasswordReset Range // resetting-master-credentials; the old password is valid until its end
 	DialTimeout   time.Duration
+	AuditUpload   Range // from a record of the audit log until CloudWatch Logs has it
 
 	Proxy  ProxyTiming
 	Reboot Range
@@ -74,6 +75,7 @@ func DefaultTiming() Timing {
 		PasswordDelay: Range{5 * time.Second, 30 * time.Second},
 		PasswordReset: Range{30 * time.Second, 90 * time.Second},
 		DialTimeout:   5 * time.Second,
+		AuditUpload:   Range{20 * time.Second, 2 * time.Minute},
 
 		Proxy:  defaultProxyTiming(),
 		Reboot: Range{25 * time.Second, 60 * time.Second},
