@@ -30,6 +30,7 @@ type MigrateCluster struct {
 	Match        string   `json:"match" doc:"cluster identifier, or a pattern with * and ?"`
 	MasterSecret string   `json:"masterSecret" doc:"Secrets Manager secret with the master user's name and password; it reads what only the master user may read, and writes nothing on green"`
 	Login        Account  `json:"login" doc:"an account without administration rights, as the application has; smoke queries and proofs are made with it"`
+	Database     string   `json:"database,omitempty" doc:"for Aurora PostgreSQL: the database that smoke queries, checksums and the write proof are of; empty: postgres"`
 	Smoke        []string `json:"smoke,omitempty" doc:"read-only queries that must return at least one row, run as the login on green before the switchover and on the new production after it"`
 	Checksums    []string `json:"checksums,omitempty" doc:"tables, schema.table, whose rows are compared between blue and green before the switchover, chunk by chunk"`
 	Proxies      string   `json:"proxies,omitempty" doc:"how RDS proxies of the cluster follow: empty, AWS leads them over (a few seconds); detach, they are taken off the cluster right before the switchover and put back after it (minutes), for proxies that Blue/Green does not support; detach-first, they are off from before green is created, where AWS refuses to create it otherwise: applications must reach the cluster without the proxy until the switchover"`

@@ -53,7 +53,7 @@ func (s *verifyGreen) audited(ctx context.Context, h *held, set config.MigrateCl
 }
 
 func (s *verifyGreen) beAudited(ctx context.Context, h *held, set config.MigrateCluster) error {
-	db, err := s.login(ctx, set.Login.Secret, h.Plan.Engine, h.Green.Endpoint, h.Green.Port)
+	db, err := s.login(ctx, set, set.Login.Secret, h.Plan.Engine, h.Green.Endpoint, h.Green.Port)
 	if err != nil {
 		return err
 	}
@@ -108,6 +108,9 @@ func parseConnect(line string) (user string, connection int64, ok bool) {
 func auditLog(f *facts) finding {
 	if !f.set.AuditLog {
 		return proved("not asked for")
+	}
+	if f.groupMissing() {
+		return proved("not looked at: the cluster parameter group is not there")
 	}
 	if f.engine() != dbconn.AuroraMySQL {
 		return problem("take auditLog out of production.migrate.clusters[] and deploy", "audit logs are looked at for Aurora MySQL only")

@@ -19,6 +19,8 @@ func wayBack(f *facts) finding {
 		return problem(off+"migrate without it", "there is a way back for Aurora MySQL only")
 	case f.sql.masterTrouble != "":
 		return notRead()
+	case f.groupMissing():
+		return proved("not looked at: the cluster parameter group is not there")
 	case f.sql.backTrouble != "":
 		return problem("`CREATE USER … ; GRANT REPLICATION SLAVE ON *.* TO …` on the writer, before green is created, and keep its secret true", "%s", f.sql.backTrouble)
 	case strings.EqualFold(f.later["binlog_format"], "OFF") || f.later["binlog_format"] == "":
@@ -71,12 +73,24 @@ var replicationChecks = []check{
 				return warning("ROW is what AWS recommends", "binlog_format is %s", v)
 			}
 		}},
-	{Name: "logical-replication-on", Engine: dbconn.AuroraPostgres, Proves: "logical replication is on in the parameter group", NotPromised: "that there are slots enough: one a database is needed", Source: "§1.7",
+	{Name: "logical-replication-on", Engine: dbconn.AuroraPostgres, Proves: "logical replication is on in the parameter group", NotPromised: "that no client writes what is not replicated: DDL, large objects", Source: "§1.7",
 		Ask: func(f *facts) finding {
 			if v := f.parameters["rds.logical_replication"]; v != "1" {
 				return problem("set rds.logical_replication to 1 in "+aws.ToString(f.cluster.DBClusterParameterGroup)+" and reboot the writer", "rds.logical_replication is %q", v)
 			}
 			return proved("on")
+		}},
+	{Name: "replication-slots", Engine: dbconn.AuroraPostgres, Proves: "there are replication slots and workers for every database", NotPromised: "that nobody else takes them meanwhile", Source: "§1.7",
+		Ask: func(f *facts) finding {
+			if f.sql.masterTrouble != "" {
+				return notRead()
+			}
+			for _, name := range []string{"max_replication_slots", "max_logical_replication_workers"} {
+				if n, err := strconv.Atoi(f.parameters[name]); err == nil && n < f.sql.databases {
+					return problem("raise "+name+" in "+aws.ToString(f.cluster.DBClusterParameterGroup)+" and reboot the writer", "%s is %d, and there are %d databases, each of which needs one", name, n, f.sql.databases)
+				}
+			}
+			return proved("enough for %d database(s)", f.sql.databases)
 		}},
 	{Name: "synchronous-commit", Engine: dbconn.AuroraPostgres, Proves: "acknowledged rows are replicated", NotPromised: "anything about sessions that set it themselves", Source: "§1.7",
 		Ask: func(f *facts) finding {
@@ -157,7 +171,7 @@ var replicationChecks = []check{
 			}
 			return proved("none of pg_partman, pglogical, pgactive")
 		}},
-	{Name: "no-large-objects", Engine: dbconn.AuroraPostgres, Proves: "no large object has to be replicated, which is not", NotPromised: "that none is created meanwhile", Source: "§1.7",
+	{Name: "no-large-objects", Engine: dbconn.AuroraPostgres, Proves: "whether there are large objects, changes to which are not replicated, is known", NotPromised: "that none is created meanwhile", Source: "§1.7",
 		Ask: func(f *facts) finding {
 			switch {
 			case f.sql.masterTrouble != "":

@@ -37,8 +37,14 @@ func TestCheckTable(t *testing.T) {
 type blue struct {
 	*rehearsal.Operator
 	t       *testing.T
+	wish    migrate.Input // that passes
+	engine  string
 	account string
 	held    map[string]string // secrets, before they were spoiled
+}
+
+func newBlue(o *rehearsal.Operator, t *testing.T, wish migrate.Input, engine string) *blue {
+	return &blue{o, t, wish, engine, o.Config().Production.Account, map[string]string{}}
 }
 
 func (b *blue) must(err error) {
@@ -51,7 +57,7 @@ func (b *blue) must(err error) {
 func (b *blue) api() *sdkrds.Client { return sdkrds.NewFromConfig(b.AWS(b.account)) }
 
 func (b *blue) secret() string {
-	set, err := b.Config().Production.Migrate.Cluster(cluster)
+	set, err := b.Config().Production.Migrate.Cluster(b.wish.Cluster)
 	b.must(err)
 	return set.MasterSecret
 }
@@ -78,10 +84,10 @@ func (b *blue) session() (db *sql.DB) {
 	raw, _ := b.SecretValues().Value(b.account, b.secret())
 	var v struct{ Username, Password string }
 	b.must(json.Unmarshal([]byte(raw), &v))
-	host, _, _ := b.RDS().ClusterEndpoints(b.account, cluster)
+	host, _, _ := b.RDS().ClusterEndpoints(b.account, b.wish.Cluster)
 	n := b.Config().Production.Migrate.Network
 	db, err := dbconn.Open(b.t.Context(), simnet.Dialer{RDS: b.RDS(), From: rds.NetworkPlace{Account: b.account, VPC: n.VPC, Subnets: n.FunctionSubnets, SecurityGroups: n.DatabaseSecurityGroups}},
-		dbconn.Login{Engine: dbconn.AuroraMySQL, Host: host, Port: 3306, User: v.Username, Password: v.Password})
+		dbconn.Login{Engine: b.engine, Host: host, Port: map[string]int{dbconn.AuroraMySQL: 3306, dbconn.AuroraPostgres: 5432}[b.engine], User: v.Username, Password: v.Password})
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -101,7 +107,7 @@ func (b *blue) sql(statements ...string) {
 
 func (b *blue) modify(in sdkrds.ModifyDBClusterInput) {
 	b.t.Helper()
-	in.DBClusterIdentifier, in.ApplyImmediately = aws.String(cluster), aws.Bool(true)
+	in.DBClusterIdentifier, in.ApplyImmediately = &b.wish.Cluster, aws.Bool(true)
 	_, err := b.api().ModifyDBCluster(b.t.Context(), &in)
 	b.must(err)
 	b.must(b.Sleep(15 * time.Minute))
@@ -223,10 +229,9 @@ func ills() []ill {
 }
 
 // neverIll are checks of which no world here has a fault: information that no
-// ground makes wrong, PostgreSQL's, and what these worlds cannot be brought to.
+// ground makes wrong, and what these worlds cannot be brought to.
 var neverIll = []string{
 	"tags", "iam-roles", "auto-scaling",
-	"logical-replication-on", "synchronous-commit", "hostile-extensions", "no-large-objects",
 	"cluster-supported", "names-fit",
 }
 
@@ -234,10 +239,11 @@ var neverIll = []string{
 // place among those that have none.
 func TestEveryCheckIsDisturbed(t *testing.T) {
 	seen := append(slices.Clone(neverIll), "backtrack", "no-long-transaction", "new-family-named", "proxy-lane", "audit-log") // TestChecks begins with the first, the others have their own tests
-	for _, x := range ills() {
+	all := append(ills(), postgresIlls()...)
+	for _, x := range all {
 		seen = append(append(seen, x.check), x.with...)
 	}
-	for _, x := range ills() {
+	for _, x := range all {
 		if slices.Contains(neverIll, x.check) {
 			t.Errorf("%s is disturbed, and excused", x.check)
 		}
@@ -254,56 +260,65 @@ func TestEveryCheckIsDisturbed(t *testing.T) {
 // mended.
 func TestChecks(t *testing.T) {
 	world(t, rehearsal.MigrationScenario{Proxy: true}, func(o *rehearsal.Operator) error {
-		b := &blue{o, t, o.Config().Production.Account, map[string]string{}}
-		said := func(in migrate.Input) (verdict, cause string, warned []string) {
-			in.Mode = migrate.ModePlan
-			m, err := o.Migrate(in)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if m.Verdict == rehearsal.VerdictSucceeded {
-				for _, w := range m.Record.Plan.Warnings {
-					name, _, _ := strings.Cut(strings.TrimPrefix(w, "["), "]")
-					warned = append(warned, name)
-				}
-			}
-			return m.Verdict, m.Cause, warned
-		}
+		b := newBlue(o, t, upgrade, dbconn.AuroraMySQL)
 		// Backtrack can be turned off and not on again: the ground's own is what is warned of.
-		if verdict, cause, warned := said(upgrade); !slices.Equal(warned, []string{"backtrack"}) {
+		if verdict, cause, warned := b.said(upgrade); !slices.Equal(warned, []string{"backtrack"}) {
 			t.Errorf("with backtrack: %s, warned of %v: %s", verdict, warned, cause)
 		}
 		b.modify(sdkrds.ModifyDBClusterInput{BacktrackWindow: aws.Int64(0)})
-		verdict, cause, usual := said(upgrade)
-		if verdict != rehearsal.VerdictSucceeded {
-			t.Fatalf("undisturbed: %s: %s", verdict, cause)
-		}
-		for _, x := range ills() {
-			in := x.in
-			if in.Cluster == "" {
-				in = upgrade
-			}
-			if x.disturb != nil {
-				x.disturb(b)
-			}
-			verdict, cause, warned := said(in)
-			named := fmt.Sprintf("[%s]", x.check)
-			switch more := slices.DeleteFunc(slices.Clone(warned), func(c string) bool { return slices.Contains(usual, c) }); {
-			case x.warns && (verdict != rehearsal.VerdictSucceeded || !slices.Equal(more, []string{x.check})):
-				t.Errorf("%s: %s, warned of %v: %s", x.check, verdict, more, cause)
-			case !x.warns && (verdict != rehearsal.VerdictRefused || !strings.Contains(cause, named) || !strings.Contains(cause, fmt.Sprintf("%d problem(s)", 1+len(x.with)+len(x.unread))) || !strings.Contains(cause, "Fix: ")):
-				t.Errorf("%s: %s: %s", x.check, verdict, cause)
-			}
-			t.Logf("%s: %s", x.check, verdict)
-			if x.mend != nil {
-				x.mend(b)
-			}
-			if verdict, cause, warned := said(upgrade); verdict != rehearsal.VerdictSucceeded || !slices.Equal(warned, usual) {
-				t.Errorf("%s, mended: %s, warned of %v: %s", x.check, verdict, warned, cause)
-			}
-		}
+		b.disturbed(ills())
 		return nil
 	})
+}
+
+// said is what comes of planning.
+func (b *blue) said(in migrate.Input) (verdict, cause string, warned []string) {
+	b.t.Helper()
+	in.Mode = migrate.ModePlan
+	m, err := b.Migrate(in)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	if m.Verdict == rehearsal.VerdictSucceeded {
+		for _, w := range m.Record.Plan.Warnings {
+			name, _, _ := strings.Cut(strings.TrimPrefix(w, "["), "]")
+			warned = append(warned, name)
+		}
+	}
+	return m.Verdict, m.Cause, warned
+}
+
+// disturbed disturbs one thing at a time.
+func (b *blue) disturbed(all []ill) {
+	verdict, cause, usual := b.said(b.wish)
+	if verdict != rehearsal.VerdictSucceeded {
+		b.t.Errorf("undisturbed: %s: %s", verdict, cause)
+		return
+	}
+	for _, x := range all {
+		in := x.in
+		if in.Cluster == "" {
+			in = b.wish
+		}
+		if x.disturb != nil {
+			x.disturb(b)
+		}
+		verdict, cause, warned := b.said(in)
+		named := fmt.Sprintf("[%s]", x.check)
+		switch more := slices.DeleteFunc(slices.Clone(warned), func(c string) bool { return slices.Contains(usual, c) }); {
+		case x.warns && (verdict != rehearsal.VerdictSucceeded || !slices.Equal(more, []string{x.check})):
+			b.t.Errorf("%s: %s, warned of %v: %s", x.check, verdict, more, cause)
+		case !x.warns && (verdict != rehearsal.VerdictRefused || !strings.Contains(cause, named) || !strings.Contains(cause, fmt.Sprintf("%d problem(s)", 1+len(x.with)+len(x.unread))) || !strings.Contains(cause, "Fix: ")):
+			b.t.Errorf("%s: %s: %s", x.check, verdict, cause)
+		}
+		b.t.Logf("%s: %s", x.check, verdict)
+		if x.mend != nil {
+			x.mend(b)
+		}
+		if verdict, cause, warned := b.said(b.wish); verdict != rehearsal.VerdictSucceeded || !slices.Equal(warned, usual) {
+			b.t.Errorf("%s, mended: %s, warned of %v: %s", x.check, verdict, warned, cause)
+		}
+	}
 }
 
 // TestNewFamily: a new major version whose group is not named gets the default
@@ -338,7 +353,7 @@ func TestNewFamily(t *testing.T) {
 func TestLongTransaction(t *testing.T) {
 	short := variant(t, func(c *config.Config) { c.Production.Migrate.Limits.TransactionSeconds = 1 })
 	worldOf(t, short, rehearsal.MigrationScenario{Proxy: true}, func(o *rehearsal.Operator) error {
-		b := &blue{o, t, o.Config().Production.Account, map[string]string{}}
+		b := newBlue(o, t, upgrade, dbconn.AuroraMySQL)
 		plan := func() *rehearsal.Migrated {
 			in := upgrade
 			in.Mode = migrate.ModePlan

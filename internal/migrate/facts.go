@@ -58,6 +58,7 @@ type sqlFacts struct {
 	missing     []string // tables of checksums that are not there
 	extensions  []string // PostgreSQL's that stand in the way
 	largeObject bool
+	databases   int // of PostgreSQL; each needs a replication slot
 }
 
 // gather reads all facts. Only what makes further reading senseless is an
@@ -163,6 +164,10 @@ func (s *step) readVersions(ctx context.Context, f *facts) error {
 	return err
 }
 
+// groupMissing says whether green's group is named and not there, which a check of
+// its own tells.
+func (f *facts) groupMissing() bool { return f.in.ClusterParameterGroup != "" && f.group == nil }
+
 // wanted is green's engine version.
 func (f *facts) wanted() string {
 	if f.in.TargetEngineVersion != "" {
@@ -238,12 +243,16 @@ func (s *step) readScaling(ctx context.Context, f *facts) (err error) {
 }
 
 // login opens a session on a host, as the master user or as the login.
-func (s *step) login(ctx context.Context, secret, engine, host string, port int) (*sql.DB, error) {
+func (s *step) login(ctx context.Context, set config.MigrateCluster, secret, engine, host string, port int) (*sql.DB, error) {
 	cred, err := refresh.ReadSecret(ctx, s.secrets, secret)
 	if err != nil {
 		return nil, err
 	}
-	db, err := dbconn.Open(ctx, s.Dialer, dbconn.Login{Engine: engine, Host: host, Port: port, User: cred.User, Password: cred.Password()})
+	l := dbconn.Login{Engine: engine, Host: host, Port: port, User: cred.User, Password: cred.Password()}
+	if engine == dbconn.AuroraPostgres {
+		l.Database = set.Database
+	}
+	db, err := dbconn.Open(ctx, s.Dialer, l)
 	if err != nil {
 		return nil, fault.New(fault.LoginFailed, "log in with secret "+secret, host,
 			"the database's security groups must admit dbferry's functions, and the secret must hold the current password", "%v", err)
@@ -254,16 +263,18 @@ func (s *step) login(ctx context.Context, secret, engine, host string, port int)
 // readSQL asks the blue writer.
 func (s *step) readSQL(ctx context.Context, f *facts) (out sqlFacts) {
 	engine, host, port := aws.ToString(f.cluster.Engine), aws.ToString(f.cluster.Endpoint), int(aws.ToInt32(f.cluster.Port))
-	master, err := s.login(ctx, f.set.MasterSecret, engine, host, port)
+	master, err := s.login(ctx, f.set, f.set.MasterSecret, engine, host, port)
 	if err != nil {
 		out.masterTrouble = err.Error()
 	} else {
 		defer master.Close()
 		if err := readMaster(ctx, master, engine, f.set.Checksums, &out); err != nil {
 			out.masterTrouble = err.Error()
+		} else if err := s.eachDatabase(ctx, f, master, host, port, &out); err != nil {
+			out.masterTrouble = err.Error()
 		}
 	}
-	app, err := s.login(ctx, f.set.Login.Secret, engine, host, port)
+	app, err := s.login(ctx, f.set, f.set.Login.Secret, engine, host, port)
 	if err != nil {
 		out.loginTrouble = err.Error()
 		return out
@@ -281,7 +292,7 @@ func (s *step) readSQL(ctx context.Context, f *facts) (out sqlFacts) {
 
 // replicates says what keeps an account from being one that a replica logs in with.
 func (s *step) replicates(ctx context.Context, secret, engine, host string, port int) string {
-	db, err := s.login(ctx, secret, engine, host, port)
+	db, err := s.login(ctx, config.MigrateCluster{}, secret, engine, host, port)
 	if err != nil {
 		return err.Error()
 	}

@@ -3,9 +3,11 @@ package migrate
 import (
 	"context"
 	"database/sql"
+	"fmt"
 	"strconv"
 	"strings"
 
+	"github.com/dbferry/dbferry/internal/config"
 	"github.com/dbferry/dbferry/internal/dbconn"
 )
 
@@ -102,16 +104,53 @@ func readPostgres(ctx context.Context, db *sql.DB, checksums []string, out *sqlF
 	if err := db.QueryRowContext(ctx, "SELECT count(*) FROM pg_prepared_xacts").Scan(&out.prepared); err != nil {
 		return err
 	}
-	if out.withoutKey, err = texts(ctx, db, `SELECT n.nspname || '.' || c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-		WHERE c.relkind IN ('r','p') AND n.nspname NOT IN ('pg_catalog','information_schema') AND n.nspname NOT LIKE 'pg_%'
-		AND NOT EXISTS (SELECT 1 FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary) ORDER BY 1`); err != nil {
-		return err
-	}
-	if out.extensions, err = texts(ctx, db, "SELECT extname FROM pg_extension WHERE extname IN "+hostile+" ORDER BY 1"); err != nil {
-		return err
-	}
-	if err := db.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM pg_largeobject_metadata)").Scan(&out.largeObject); err != nil {
-		return err
-	}
 	return missingTables(ctx, db, "SELECT count(*) FROM information_schema.tables WHERE table_schema = $1 AND table_name = $2", checksums, out)
+}
+
+// eachDatabase reads what PostgreSQL tells of the connected database alone: one
+// replication slot is needed for each of them.
+func (s *step) eachDatabase(ctx context.Context, f *facts, master *sql.DB, host string, port int, out *sqlFacts) error {
+	if f.engine() != dbconn.AuroraPostgres {
+		return nil
+	}
+	names, err := texts(ctx, master, "SELECT datname FROM pg_database WHERE datallowconn AND NOT datistemplate AND datname <> 'rdsadmin' ORDER BY 1")
+	if err != nil {
+		return err
+	}
+	out.databases = len(names)
+	for _, name := range names {
+		db, err := s.login(ctx, config.MigrateCluster{Database: name}, f.set.MasterSecret, f.engine(), host, port)
+		if err != nil {
+			return err
+		}
+		err = readDatabase(ctx, db, name, out)
+		db.Close()
+		if err != nil {
+			return fmt.Errorf("database %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+func readDatabase(ctx context.Context, db *sql.DB, name string, out *sqlFacts) error {
+	without, err := texts(ctx, db, `SELECT n.nspname || '.' || c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+		WHERE c.relkind IN ('r','p') AND n.nspname NOT IN ('pg_catalog','information_schema') AND n.nspname NOT LIKE 'pg_%'
+		AND NOT EXISTS (SELECT 1 FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary) ORDER BY 1`)
+	if err != nil {
+		return err
+	}
+	extensions, err := texts(ctx, db, "SELECT extname FROM pg_extension WHERE extname IN "+hostile+" ORDER BY 1")
+	if err != nil {
+		return err
+	}
+	for _, t := range without {
+		out.withoutKey = append(out.withoutKey, name+"."+t)
+	}
+	for _, x := range extensions {
+		out.extensions = append(out.extensions, x+" in "+name)
+	}
+	var large bool
+	err = db.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM pg_largeobject_metadata)").Scan(&large)
+	out.largeObject = out.largeObject || large
+	return err
 }

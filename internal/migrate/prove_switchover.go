@@ -119,7 +119,7 @@ func (s *step) through(ctx context.Context, h *held, d door) (string, error) {
 	if err != nil {
 		return "", &fault.Error{Name: fault.BadRequest, Op: "prove the switchover", Cause: err}
 	}
-	db, err := s.login(ctx, set.Login.Secret, h.Plan.Engine, d.host, d.port)
+	db, err := s.login(ctx, set, set.Login.Secret, h.Plan.Engine, d.host, d.port)
 	if err != nil {
 		return "", err
 	}

@@ -3,12 +3,14 @@ package migrate
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/rds"
 	"github.com/aws/aws-sdk-go-v2/service/rds/types"
 
+	"github.com/dbferry/dbferry/internal/dbconn"
 	"github.com/dbferry/dbferry/internal/fault"
 	"github.com/dbferry/dbferry/internal/lambdafn"
 )
@@ -157,7 +159,7 @@ func (s *step) guard(ctx context.Context, h *held) ([]float64, error) {
 	if err != nil {
 		return nil, &fault.Error{Name: fault.BadRequest, Op: "switch over", Cause: err}
 	}
-	db, err := s.login(ctx, set.MasterSecret, h.Plan.Engine, h.Plan.Blue.Endpoint, h.Plan.Blue.Port)
+	db, err := s.login(ctx, set, set.MasterSecret, h.Plan.Engine, h.Plan.Blue.Endpoint, h.Plan.Blue.Port)
 	if err != nil {
 		return nil, err
 	}
@@ -208,5 +210,10 @@ func (s *switchOver) rolledBack(ctx context.Context, h *held, details string) er
 	if err := s.save(ctx, h); err != nil {
 		return err
 	}
-	return fault.New(fault.SwitchoverFailed, "switch over", h.Deployment, "mend the cause and start again with the same input; green stays", "AWS did not switch over, and blue serves as before: %s", details)
+	next := "mend the cause and start again with the same input; green stays"
+	if h.Plan.Engine == dbconn.AuroraPostgres && strings.Contains(details, "replication") {
+		// docs/migration.md §1.3: there is no other way out of degraded replication.
+		next = "replication to an Aurora PostgreSQL green that DDL or large objects have broken does not recover: remove green with {\"mode\":\"abandon\"} and begin anew"
+	}
+	return fault.New(fault.SwitchoverFailed, "switch over", h.Deployment, next, "AWS did not switch over, and blue serves as before: %s", details)
 }

@@ -107,7 +107,7 @@ func (s *verifyGreen) asAsked(ctx context.Context, h *held) error {
 
 // sameRows runs the smoke queries on green and compares the listed tables.
 func (s *verifyGreen) sameRows(ctx context.Context, h *held, set config.MigrateCluster) (all []Compared, err error) {
-	app, err := s.login(ctx, set.Login.Secret, h.Plan.Engine, h.Green.Endpoint, h.Green.Port)
+	app, err := s.login(ctx, set, set.Login.Secret, h.Plan.Engine, h.Green.Endpoint, h.Green.Port)
 	if err != nil {
 		return nil, err
 	}
@@ -119,12 +119,12 @@ func (s *verifyGreen) sameRows(ctx context.Context, h *held, set config.MigrateC
 		return nil, nil
 	}
 	// The master user reads every table; read_only does not bind it, but nothing is written.
-	blue, err := s.login(ctx, set.MasterSecret, h.Plan.Engine, h.Plan.Blue.Endpoint, h.Plan.Blue.Port)
+	blue, err := s.login(ctx, set, set.MasterSecret, h.Plan.Engine, h.Plan.Blue.Endpoint, h.Plan.Blue.Port)
 	if err != nil {
 		return nil, err
 	}
 	defer blue.Close()
-	green, err := s.login(ctx, set.MasterSecret, h.Plan.Engine, h.Green.Endpoint, h.Green.Port)
+	green, err := s.login(ctx, set, set.MasterSecret, h.Plan.Engine, h.Green.Endpoint, h.Green.Port)
 	if err != nil {
 		return nil, err
 	}

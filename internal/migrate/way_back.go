@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/rds"
 	"github.com/aws/aws-sdk-go-v2/service/rds/types"
 
+	"github.com/dbferry/dbferry/internal/config"
 	"github.com/dbferry/dbferry/internal/dbconn"
 	"github.com/dbferry/dbferry/internal/fault"
 	"github.com/dbferry/dbferry/internal/refresh"
@@ -134,7 +135,7 @@ func (x *half) id() string { return aws.ToString(x.cluster.DBClusterIdentifier) 
 
 // sql works on the writer's databases.
 func (x *half) sql(ctx context.Context, what string, work func(*sql.DB) error) error {
-	db, err := x.s.login(ctx, x.secret, aws.ToString(x.cluster.Engine), aws.ToString(x.cluster.Endpoint), int(aws.ToInt32(x.cluster.Port)))
+	db, err := x.s.login(ctx, config.MigrateCluster{}, x.secret, aws.ToString(x.cluster.Engine), aws.ToString(x.cluster.Endpoint), int(aws.ToInt32(x.cluster.Port)))
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package rehearsal
 
 import (
+	"database/sql"
 	"fmt"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -20,14 +21,21 @@ import (
 
 // RDS, DynamoDB, Backup, Keys and SecretValues give hold of the services whose
 // ground a script changes half-way.
-func (o *Operator) RDS() *rds.Service                     { return o.s.rds }
-func (o *Operator) DynamoDB() *dynamodb.Service           { return o.s.dynamodb }
-func (o *Operator) Backup() *backup.Service               { return o.s.backup }
-func (o *Operator) Keys() *kms.Service                    { return o.s.kms }
-func (o *Operator) Services() *ecs.Service                { return o.s.ecs }
-func (o *Operator) Systems() *ssm.Service                 { return o.s.ssm }
-func (o *Operator) LoadBalancing() *elbv2.Service         { return o.s.elb }
-func (o *Operator) Zones() *route53.Service               { return o.s.route53 }
+func (o *Operator) RDS() *rds.Service             { return o.s.rds }
+func (o *Operator) DynamoDB() *dynamodb.Service   { return o.s.dynamodb }
+func (o *Operator) Backup() *backup.Service       { return o.s.backup }
+func (o *Operator) Keys() *kms.Service            { return o.s.kms }
+func (o *Operator) Services() *ecs.Service        { return o.s.ecs }
+func (o *Operator) Systems() *ssm.Service         { return o.s.ssm }
+func (o *Operator) LoadBalancing() *elbv2.Service { return o.s.elb }
+func (o *Operator) Zones() *route53.Service       { return o.s.route53 }
+func (o *Operator) Superuser(account, cluster string) (*sql.DB, error) {
+	server, err := o.s.databases.server(account + "/" + cluster)
+	if err != nil {
+		return nil, err
+	}
+	return server.Superuser(o.ctx, "")
+}
 func (o *Operator) SecretValues() *secretsmanager.Service { return o.s.secrets }
 
 // AsFunction is an SDK configuration with the credentials of a step's function,
