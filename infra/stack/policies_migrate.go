@@ -201,6 +201,7 @@ func (g migrateGrants) putBack() []statement {
 		allow("RegisterScaling", []string{"application-autoscaling:RegisterScalableTarget", "application-autoscaling:PutScalingPolicy"}, g.arn("application-autoscaling", "scalable-target/*")).
 			when(condition{"StringEquals": {"application-autoscaling:service-namespace": "rds"}}),
 		allow("ScalingAlarms", []string{"cloudwatch:PutMetricAlarm", "cloudwatch:DescribeAlarms", "cloudwatch:DeleteAlarms"}, g.alarms("TargetTracking-cluster:*")),
+		g.scaleReaders("rds:DescribeDBInstances"),
 	}
 }
 

@@ -61,10 +61,7 @@ func (g grants) finishCluster(t config.Target) []statement {
 	}
 	if readers {
 		out = append(out, g.scale("rds", "AWSServiceRoleForApplicationAutoScaling_RDSCluster", "TargetTracking-cluster:*")...)
-		// Application Auto Scaling asks this of the caller before it acts itself
-		// (user guide, "Permissions validation"); it names the readers.
-		out = append(out, allow("ScaleReaders", []string{"rds:AddTagsToResource", "rds:CreateDBInstance", "rds:DeleteDBInstance"},
-			g.arn("rds", "db:application-autoscaling-*")))
+		out = append(out, g.scaleReaders())
 	}
 	return out
 }
@@ -97,6 +94,12 @@ func (g grants) scale(namespace, role, alarms string) []statement {
 		allow("ScalingRole", []string{"iam:CreateServiceLinkedRole"}, g.RoleARN("aws-service-role/"+principal+"/"+role)).
 			when(condition{"StringEquals": {"iam:AWSServiceName": principal}}),
 	}
+}
+
+// scaleReaders is what Application Auto Scaling asks of the caller before it acts
+// itself (user guide, "Permissions validation"); it names the readers.
+func (g grants) scaleReaders(more ...string) statement {
+	return allow("ScaleReaders", append([]string{"rds:AddTagsToResource", "rds:CreateDBInstance", "rds:DeleteDBInstance"}, more...), g.arn("rds", "db:application-autoscaling-*"))
 }
 
 // ownAlarms lets a step put alarms of restored resources, which tell the

@@ -194,7 +194,7 @@ var migrating = map[string][]string{
 	"SetProxiesRole":      {"RegisterDBProxyTargets", "DeregisterDBProxyTargets", "DeleteBlueGreenDeployment", "ModifyDBCluster", "DeleteDBCluster", "DeleteDBInstance", "DeleteDBClusterEndpoint"},
 	"GoBackRole":          {"ModifyDBCluster", "DeleteBlueGreenDeployment", "RegisterDBProxyTargets", "DeregisterDBProxyTargets"},
 	"SwitchOverRole":      {"SwitchoverBlueGreenDeployment", "ModifyDBCluster", "PromoteReadReplicaDBCluster"},
-	"ProveSwitchoverRole": {"AddRoleToDBCluster"},
+	"ProveSwitchoverRole": {"AddRoleToDBCluster", "AddTagsToResource", "CreateDBInstance", "DeleteDBInstance"}, // the last three of readers that Application Auto Scaling names
 	"RetireBlueRole":      {"ModifyDBCluster", "DeleteDBCluster", "DeleteDBInstance", "CreateDBClusterSnapshot", "DeleteBlueGreenDeployment"},
 	"AbandonGreenRole":    {"DeleteBlueGreenDeployment", "ModifyDBCluster", "DeleteDBCluster", "DeleteDBInstance", "DeleteDBClusterEndpoint", "RegisterDBProxyTargets"},
 }

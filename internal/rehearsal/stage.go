@@ -3,6 +3,7 @@ package rehearsal
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/sns"
@@ -170,6 +171,11 @@ func (s *stage) connect() {
 	s.s3.Keys, s.sns.Keys, s.sqs.Keys, s.secrets.Keys = s.kms, s.kms, s.kms, s.kms
 	s.ecs.Emit, s.ssm.Keys = emit, s.kms
 	s.rds.Databases = s.databases
+	s.rds.Turned = func(account, blue, status string) {
+		if status == "SWITCHOVER_COMPLETED" {
+			s.scaling.Forget(account, "cluster:"+strings.TrimSuffix(blue, "-old1"))
+		}
+	}
 	s.rds.Broken = func(err error) {
 		if s.broken == nil {
 			s.broken = fmt.Errorf("database servers: %w", err)

@@ -95,6 +95,12 @@ func (s *Service) add(account string, t Target) *target {
 	return made
 }
 
+// Forget takes the scalable targets of a resource away with their policies, as a
+// Blue/Green switchover does (docs/migration.md §1.11). Alarms stay.
+func (s *Service) Forget(account, resource string) {
+	maps.DeleteFunc(s.targets[account], func(_ string, t *target) bool { return t.Resource == resource })
+}
+
 // Targets lists an account's scalable targets in one order.
 func (s *Service) Targets(account string) []Target {
 	var out []Target

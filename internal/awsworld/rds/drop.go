@@ -37,6 +37,7 @@ type Shown struct {
 	Stream           bool   // a database activity stream runs
 	SourceARN        string // the cluster replicates from this one
 	ReplicaARN       string // this one replicates from the cluster
+	EngineMode       string // "serverless"
 }
 
 // SetShown lets a cluster show such things; the zero value takes them away.
@@ -46,6 +47,9 @@ func (s *Service) SetShown(account, id string, x Shown) {
 
 // view adds it to a description.
 func (x Shown) view(v *types.DBCluster) {
+	if x.EngineMode != "" {
+		v.EngineMode = aws.String(x.EngineMode)
+	}
 	if x.ManagedSecretARN != "" {
 		v.MasterUserSecret = &types.MasterUserSecret{SecretArn: aws.String(x.ManagedSecretARN), SecretStatus: aws.String("active")}
 	}

@@ -30,7 +30,7 @@ func (s *Service) blueGreenOps() []awsworld.Op {
 		}), "§1.1, §1.3, §1.4", "no eventual consistency beyond members that become available after their deployment"),
 		moved("SwitchoverBlueGreenDeployment", s.switchover, s.switchoverResources, "§1.11, §1.12",
 			"durations are modelled; the limit of the lag is a tenth of the timeout and the texts of the reasons are ours, AWS publishes neither; names are changed at once, DNS follows; "+
-				"a transaction or DDL statement that is open when the guardrails look counts as long; mysql.rds_topology is not kept"),
+				"a transaction or DDL statement that is open when the guardrails look counts as long; mysql.rds_topology is not kept; scalable targets of the cluster's name are lost, and whether AWS loses them or leaves them broken is unverified"),
 		moved("DeleteBlueGreenDeployment", s.deleteDeployment, s.deleteDeploymentResources, "§1.14",
 			"refused while a switchover runs; a green that is still being built always goes with its deployment; the code for DeleteTarget after a switchover, and for a protected green, is unverified"),
 		moved("PromoteReadReplicaDBCluster", s.promote, s.one("cluster", func(c *awsworld.Call) *string {
