@@ -63,17 +63,7 @@ func (s *goBack) complete(ctx context.Context, h *held, now, old *half) (time.Du
 			return 0, err
 		}
 	}
-	var end dbconn.LogPosition
-	err := now.sql(ctx, "stop writes on the new production", func(db *sql.DB) error {
-		flags, err := readOnlyFlags(ctx, db, h.Plan.Engine)
-		if err == nil && flags == "" {
-			err = dbconn.SetReadOnly(ctx, db, true)
-		}
-		if err == nil {
-			end, err = dbconn.BinaryLog(ctx, db)
-		}
-		return err
-	})
+	end, err := s.stopWrites(ctx, h, now)
 	if err != nil {
 		return 0, err
 	}
@@ -93,6 +83,22 @@ func (s *goBack) complete(ctx context.Context, h *held, now, old *half) (time.Du
 		return 0, err
 	}
 	return lookEvery, s.save(ctx, h)
+}
+
+// stopWrites lets the new production refuse writes, once, since that may stand in
+// its binary log, and reads where that ends.
+func (s *goBack) stopWrites(ctx context.Context, h *held, now *half) (end dbconn.LogPosition, err error) {
+	err = now.sql(ctx, "stop writes on the new production", func(db *sql.DB) error {
+		flags, err := readOnlyFlags(ctx, db, h.Plan.Engine)
+		if err == nil && flags == "" {
+			err = dbconn.SetReadOnly(ctx, db, true)
+		}
+		if err == nil {
+			end, err = dbconn.BinaryLog(ctx, db)
+		}
+		return err
+	})
+	return end, err
 }
 
 // stay lets the new production go on when the old cluster does not get its rows.
@@ -117,6 +123,14 @@ func (s *goBack) part(ctx context.Context, h *held, now, old *half) (time.Durati
 		return 0, nil
 	}
 	if now.id() == h.Plan.Cluster { // every proxy leads to the cluster that is left
+		end, err := s.stopWrites(ctx, h, now)
+		if err == nil && (h.WayBack.Ends == nil || end != *h.WayBack.Ends) {
+			err = fault.New(fault.VerifyFailed, "go back", h.Plan.Cluster, "decide which cluster serves; to stay with the new production, CALL mysql.rds_set_read_only(0) on it and put the proxies back",
+				"the new production has taken writes after the old cluster had every row: its binary log ends at %s, and returning would lose what came after %s", end, h.WayBack.Ends)
+		}
+		if err != nil {
+			return 0, err
+		}
 		if wait, err := s.detach(ctx, h, h.Plan.Proxies); err != nil || wait > 0 {
 			return wait, err
 		}
@@ -186,20 +200,9 @@ func (s *goBack) proved(ctx context.Context, h *held, _, old *half) (time.Durati
 	if wait, err := s.attach(ctx, h, func(context.Context, *held) (time.Duration, error) { return lookEvery, nil }); err != nil || wait > 0 {
 		return wait, err
 	}
-	doors, err := s.doors(ctx, h, &old.cluster)
-	if err != nil {
-		return 0, err
-	}
-	proofs := map[string]string{}
-	for _, d := range doors {
-		proof, err := s.through(ctx, h, d)
-		if err != nil {
-			if s.Now().Sub(h.WayBack.RenamedAt) < provePatience {
-				return lookEvery, nil
-			}
-			return 0, err
-		}
-		proofs[d.name] = proof
+	proofs, wait, err := s.everyDoor(ctx, h, &old.cluster, h.WayBack.RenamedAt)
+	if err != nil || wait > 0 {
+		return wait, err
 	}
 	h.Phase = Returned
 	if err := s.testify(ctx, &h.Migration, "returned", map[string]any{"resourceId": h.Plan.Blue.ResourceID, "doors": proofs, "left": h.Plan.left()}); err != nil {

@@ -47,20 +47,9 @@ func (s *proveSwitchover) do(ctx context.Context, h *held) (time.Duration, error
 	if err := s.isGreen(h, c); err != nil {
 		return 0, err
 	}
-	doors, err := s.doors(ctx, h, c)
-	if err != nil {
-		return 0, err
-	}
-	proofs := map[string]string{}
-	for _, d := range doors {
-		proof, err := s.through(ctx, h, d)
-		if err != nil {
-			if s.Now().Sub(h.SwitchedAt) < provePatience {
-				return lookEvery, nil
-			}
-			return 0, err
-		}
-		proofs[d.name] = proof
+	proofs, wait, err := s.everyDoor(ctx, h, c, h.SwitchedAt)
+	if err != nil || wait > 0 {
+		return wait, err
 	}
 	if done, err := s.putBack(ctx, h, c); err != nil || !done {
 		return lookEvery, err
@@ -109,6 +98,27 @@ func (s *step) doors(ctx context.Context, h *held, c *types.DBCluster) ([]door, 
 		out = append(out, door{"proxy " + name, aws.ToString(p.DBProxies[0].Endpoint), port})
 	}
 	return out, nil
+}
+
+// everyDoor proves each; one that does not lead to the right server yet is waited
+// for, as long as DNS may take since the names have changed.
+func (s *step) everyDoor(ctx context.Context, h *held, c *types.DBCluster, since time.Time) (proofs map[string]string, wait time.Duration, err error) {
+	doors, err := s.doors(ctx, h, c)
+	if err != nil {
+		return nil, 0, err
+	}
+	proofs = map[string]string{}
+	for _, d := range doors {
+		proof, err := s.through(ctx, h, d)
+		switch {
+		case err != nil && s.Now().Sub(since) < provePatience:
+			return nil, lookEvery, nil
+		case err != nil:
+			return nil, 0, err
+		}
+		proofs[d.name] = proof
+	}
+	return proofs, 0, nil
 }
 
 // through logs in by a door as the application does. The cluster that does not

@@ -9,6 +9,7 @@ import (
 	"github.com/dbferry/dbferry/internal/awsworld"
 	"github.com/dbferry/dbferry/internal/awsworld/states"
 	"github.com/dbferry/dbferry/internal/config"
+	"github.com/dbferry/dbferry/internal/dbconn"
 	"github.com/dbferry/dbferry/internal/migrate"
 	"github.com/dbferry/dbferry/internal/names"
 	"github.com/dbferry/dbferry/internal/refresh"
@@ -266,6 +267,79 @@ func TestStoppedInMaintenanceOfAWayBack(t *testing.T) {
 		ends(t, m, rehearsal.VerdictSucceeded, migrate.Returned)
 		if got := ran(o, 0); !strings.HasSuffix(got, "site on, page on, jobs on, jobs off, page off, site off") || desired(t, o) != 3 || m.Record.KeptOut {
 			t.Errorf("ran %s, desired %d", got, desired(t, o))
+		}
+		return nil
+	})
+}
+
+// onHalf runs statements as the master user on one of the two clusters.
+func onHalf(t *testing.T, o *rehearsal.Operator, id string, statements ...string) {
+	t.Helper()
+	b := newBlue(o, t, migrate.Input{Cluster: id}, dbconn.AuroraMySQL)
+	b.sql(statements...)
+}
+
+// TestReturnThatCannotBe: the old cluster does not get the last rows, so that the
+// new production goes on and takes writes; once it can, the same command returns.
+func TestReturnThatCannotBe(t *testing.T) {
+	world(t, rehearsal.MigrationScenario{Input: in(migrate.ModeBack)}, func(o *rehearsal.Operator) error {
+		y := newYard(t, o)
+		blue := y.serves()
+		if err := o.SwitchedFor(upgrade, 18*time.Minute); err != nil {
+			return err
+		}
+		onHalf(t, o, cluster+"-old1", "CALL mysql.rds_stop_replication")
+		onHalf(t, o, cluster, "CREATE DATABASE later", "CREATE TABLE later.rows (id INT PRIMARY KEY)")
+		m, err := o.Migrate(in(migrate.ModeBack))
+		if err != nil {
+			return err
+		}
+		if m.Verdict != refresh.NeedsOperator || m.Record.Phase != migrate.Proved || !strings.Contains(m.Cause, "takes writes again") || y.serves() == blue {
+			t.Errorf("%s, %s: %s", m.Verdict, m.Record.Phase, m.Cause)
+		}
+		db := newBlue(o, t, upgrade, dbconn.AuroraMySQL).session()
+		var readOnly string
+		if err := db.QueryRow("SELECT @@global.read_only").Scan(&readOnly); err != nil || readOnly != "0" {
+			t.Errorf("the new production: read_only %s: %v", readOnly, err)
+		}
+		db.Close()
+		onHalf(t, o, cluster+"-old1", "CALL mysql.rds_start_replication")
+		if m, err = o.Migrate(in(migrate.ModeBack)); err != nil {
+			return err
+		}
+		ends(t, m, rehearsal.VerdictSucceeded, migrate.Returned)
+		if y.serves() != blue {
+			t.Error("the new cluster serves")
+		}
+		if err := o.Sleep(5 * time.Minute); err != nil {
+			return err
+		}
+		onHalf(t, o, cluster, "INSERT INTO later.rows VALUES (1)") // the table came with the last rows
+		return nil
+	})
+}
+
+// TestWritesAfterTheLastRow: somebody lets the new production take writes after the
+// old cluster had every row; returning would lose them, and is refused.
+func TestWritesAfterTheLastRow(t *testing.T) {
+	world(t, rehearsal.MigrationScenario{Input: in(migrate.ModeBack)}, func(o *rehearsal.Operator) error {
+		y := newYard(t, o)
+		blue := y.serves()
+		o.World().Inject(awsworld.Fault{Site: awsworld.Site{Machine: names.ProductionMigrate, State: "Go back", Operation: "RDS.DeleteBlueGreenDeployment"}, Kind: awsworld.FaultDeny})
+		m, err := o.MigrateInMode(in(migrate.ModeBack))
+		if err != nil {
+			return err
+		}
+		if m.Verdict != refresh.NeedsOperator || m.Record.Phase != migrate.Returning || !m.Record.WayBack.Complete {
+			t.Errorf("%s, %s: %s", m.Verdict, m.Record.Phase, m.Cause)
+		}
+		o.Heal()
+		onHalf(t, o, cluster, "CALL mysql.rds_set_read_only(0)", "CREATE DATABASE later")
+		if m, err = o.Migrate(in(migrate.ModeBack)); err != nil {
+			return err
+		}
+		if m.Verdict != refresh.NeedsOperator || !strings.Contains(m.Cause, "has taken writes after the old cluster had every row") || y.serves() == blue {
+			t.Errorf("%s, %s: %s", m.Verdict, m.Record.Phase, m.Cause)
 		}
 		return nil
 	})

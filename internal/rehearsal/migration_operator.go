@@ -94,7 +94,7 @@ func (o *Operator) MigrateInMode(in migrate.Input) (*Migrated, error) {
 		in.TargetEngineVersion = version
 	}
 	if in.Mode == migrate.ModeBack {
-		if err := o.switchedFor(in, soaked); err != nil {
+		if err := o.SwitchedFor(in, soaked); err != nil {
 			return nil, err
 		}
 	}
@@ -114,9 +114,9 @@ func (o *Operator) MigrateInMode(in migrate.Input) (*Migrated, error) {
 // soaked is how long an operator watches the new production before returning.
 const soaked = 20 * time.Minute
 
-// switchedFor migrates, and comes back when the new production has served for a
+// SwitchedFor migrates, and comes back when the new production has served for a
 // while; the execution goes on.
-func (o *Operator) switchedFor(in migrate.Input, d time.Duration) error {
+func (o *Operator) SwitchedFor(in migrate.Input, d time.Duration) error {
 	in.Mode = migrate.ModeAll
 	in.Cluster = MigrationScenario{Input: in}.cluster(o.s.config)
 	arn, err := o.Start(o.MigrateMachine(), in)
