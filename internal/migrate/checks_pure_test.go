@@ -50,3 +50,37 @@ func TestWayBackCheck(t *testing.T) {
 		}
 	}
 }
+
+// TestProxiesLookedAtAgain: the same proxies, in whatever order AWS tells them, are
+// no other plan; one more is detached, one that is gone is forgotten.
+func TestProxiesLookedAtAgain(t *testing.T) {
+	named := func(names ...string) (all []proxy) {
+		for _, n := range names {
+			all = append(all, proxy{name: n})
+		}
+		return all
+	}
+	for name, x := range map[string]struct {
+		how        string
+		then       []proxy
+		off        []string
+		changed    bool
+		lane       Lane
+		all, taken string
+	}{
+		"the same":          {"", named("a", "b"), nil, false, LaneNative, "a b", ""},
+		"one more":          {"", named("c", "b", "a"), nil, true, LaneDetach, "a b c", "c"},
+		"one is gone":       {"", named("b"), nil, true, LaneNative, "b", ""},
+		"all are gone":      {"", nil, nil, true, LaneNone, "", ""},
+		"detached":          {config.ProxiesDetach, named("b", "a"), nil, false, LaneDetach, "a b", "a b"},
+		"off since long":    {config.ProxiesDetachFirst, nil, []string{"a", "b"}, false, LaneDetach, "a b", "a b"},
+		"off, and one more": {config.ProxiesDetachFirst, named("c"), []string{"a", "b"}, true, LaneDetach, "a b c", "a b c"},
+	} {
+		p := Plan{}
+		p.follow(named("b", "a"), x.how)
+		changed := p.again(x.then, x.off)
+		if changed != x.changed || p.Lane != x.lane || strings.Join(p.Proxies, " ") != x.all || strings.Join(p.Detach, " ") != x.taken {
+			t.Errorf("%s: changed %t, %s, %v, %v", name, changed, p.Lane, p.Proxies, p.Detach)
+		}
+	}
+}

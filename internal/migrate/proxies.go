@@ -73,8 +73,9 @@ func (p *Plan) follow(found []proxy, how string) {
 	for _, x := range found {
 		p.Proxies = append(p.Proxies, x.name)
 	}
+	slices.Sort(p.Proxies)
 	if how != config.ProxiesFollow {
-		p.Detach, p.Early = p.Proxies, how == config.ProxiesDetachFirst && len(p.Proxies) > 0
+		p.Detach, p.Early = slices.Clone(p.Proxies), how == config.ProxiesDetachFirst && len(p.Proxies) > 0
 	}
 	p.lane()
 }
