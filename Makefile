@@ -41,7 +41,7 @@ race: ## all tests under the race detector
 sweep: ## disturb a refresh and a migration at every state in every way, and go on (about half an hour)
 	@scripts/ready.sh test
 	DBFERRY_SWEEP=1 $(GO) test -timeout 1800s -run 'TestEveryState$$|TestEvery.*Switch' ./internal/rehearsal
-	DBFERRY_SWEEP=1 $(GO) test -timeout 3600s -run 'TestEvery|TestStoppedAnywhere' ./internal/migrate
+	DBFERRY_SWEEP=1 $(GO) test -timeout 3600s -run 'TestEvery|TestStoppedAnywhere|Disturbed' ./internal/migrate
 
 bench: ## benchmarks; waiting, limits, prices, wall time and memory at the end
 	@scripts/ready.sh rehearse
