@@ -37,6 +37,8 @@ type Server struct {
 	conns atomic.Int64 // open connections made by Dial
 	used  uint64       // number of the last dial in the farm's order
 	pins  atomic.Int64 // replicas and sources are not stopped to make room
+
+	workRead atomic.Int64 // when Work last looked, in Unix milliseconds
 }
 
 // Name is the name given at Create or Restore.
