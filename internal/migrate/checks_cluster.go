@@ -60,6 +60,13 @@ var clusterChecks = []check{
 			}
 			return proved("none")
 		}},
+	{Name: "not-global", Proves: "the cluster is no member of a global database", NotPromised: "that none is made of it meanwhile", Source: "§1.7, §1.15, §2.2",
+		Ask: func(f *facts) finding {
+			if g := aws.ToString(f.cluster.GlobalClusterIdentifier); g != "" {
+				return problem("AWS can do it, with permissions for the global database and without proxies; dbferry cannot yet. Migrate it by hand, or take the cluster out: `aws rds remove-from-global-cluster --global-cluster-identifier "+g+" --db-cluster-identifier "+aws.ToString(f.cluster.DBClusterArn)+"`", "it is a member of the global database %s", g)
+			}
+			return proved("none")
+		}},
 	{Name: "no-activity-stream", Proves: "no database activity stream has to be started again", NotPromised: "that no consumer reads by resource id", Source: "§1.11",
 		Ask: func(f *facts) finding {
 			if st := f.cluster.ActivityStreamStatus; st != "" && st != "stopped" {

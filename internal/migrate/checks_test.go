@@ -217,6 +217,7 @@ func ills() []ill {
 		{check: "no-cross-region-replica", disturb: func(b *blue) {
 			b.shown(rds.Shown{ReplicaARN: "arn:aws:rds:us-east-1:" + b.account + ":cluster:far"})
 		}, mend: plain},
+		{check: "not-global", disturb: func(b *blue) { b.shown(rds.Shown{Global: "shop-world"}) }, mend: plain},
 		{check: "no-prepared-transactions", disturb: func(b *blue) {
 			b.sql("CREATE DATABASE checked", "CREATE TABLE checked.one (id INT PRIMARY KEY)", "XA START 'forgotten'", "INSERT INTO checked.one VALUES (1)", "XA END 'forgotten'", "XA PREPARE 'forgotten'")
 		}, mend: func(b *blue) { b.sql("XA ROLLBACK 'forgotten'", "DROP DATABASE checked") }},

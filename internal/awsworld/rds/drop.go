@@ -38,6 +38,7 @@ type Shown struct {
 	SourceARN        string // the cluster replicates from this one
 	ReplicaARN       string // this one replicates from the cluster
 	EngineMode       string // "serverless"
+	Global           string // the global database that it is a member of
 }
 
 // SetShown lets a cluster show such things; the zero value takes them away.
@@ -49,6 +50,9 @@ func (s *Service) SetShown(account, id string, x Shown) {
 func (x Shown) view(v *types.DBCluster) {
 	if x.EngineMode != "" {
 		v.EngineMode = aws.String(x.EngineMode)
+	}
+	if x.Global != "" {
+		v.GlobalClusterIdentifier = aws.String(x.Global)
 	}
 	if x.ManagedSecretARN != "" {
 		v.MasterUserSecret = &types.MasterUserSecret{SecretArn: aws.String(x.ManagedSecretARN), SecretStatus: aws.String("active")}
