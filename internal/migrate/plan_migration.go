@@ -107,8 +107,9 @@ func (s *planMigration) do(ctx context.Context, in PlanInput) (Begun, error) {
 }
 
 // takeOver ends the execution that keeps the way back open, so that the way back
-// is one command. How it ended is written down first, for the rule on ended
-// executions.
+// is one command. How it ended is written down once it has, before the rule on
+// ended executions comes: an execution that could not be stopped ends by itself,
+// and says how. Where the rule comes first, there is one mail more.
 func (s *planMigration) takeOver(ctx context.Context, execution, cluster string) error {
 	var m Migration
 	_, found, err := s.ledger.Get(ctx, RecordKey(cluster), &m)
@@ -126,11 +127,11 @@ func (s *planMigration) takeOver(ctx context.Context, execution, cluster string)
 		return err
 	}
 	cause := "It was stopped because {\"mode\":\"back\"} was asked for; " + execution + " goes on."
-	if _, err := s.ledger.Create(ctx, EndKey(m.Execution), ended{Verdict: refresh.NeedsOperator, Error: "ABORTED", Cause: cause, At: s.Now().UTC(), Told: true}); err != nil {
-		return err
+	if _, err := sfn.NewFromConfig(s.AWS).StopExecution(ctx, &sfn.StopExecutionInput{ExecutionArn: &m.Execution, Error: aws.String("GoingBack"), Cause: &cause}); err != nil {
+		return fault.AWS("stop the execution that keeps the way back", m.Execution, err)
 	}
-	_, err = sfn.NewFromConfig(s.AWS).StopExecution(ctx, &sfn.StopExecutionInput{ExecutionArn: &m.Execution, Error: aws.String("GoingBack"), Cause: &cause})
-	return fault.AWS("stop the execution that keeps the way back", m.Execution, err)
+	_, err = s.ledger.Create(ctx, EndKey(m.Execution), ended{Verdict: refresh.NeedsOperator, Error: "ABORTED", Cause: cause, At: s.Now().UTC(), Told: true})
+	return err
 }
 
 // settle finds the migration: the one that is not over, or a new one.

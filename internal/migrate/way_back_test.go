@@ -10,6 +10,7 @@ import (
 	"github.com/dbferry/dbferry/internal/awsworld/states"
 	"github.com/dbferry/dbferry/internal/config"
 	"github.com/dbferry/dbferry/internal/dbconn"
+	"github.com/dbferry/dbferry/internal/iam"
 	"github.com/dbferry/dbferry/internal/migrate"
 	"github.com/dbferry/dbferry/internal/names"
 	"github.com/dbferry/dbferry/internal/refresh"
@@ -114,6 +115,64 @@ func TestKeepingDisturbed(t *testing.T) {
 	})
 }
 
+// TestWayBackCannotBegin: where the soaking execution cannot be stopped the command
+// says so and changes nothing; that execution ends by itself, says how, and a
+// mail does. Nor is the command too late once it is allowed.
+func TestWayBackCannotBegin(t *testing.T) {
+	for what, again := range map[string]bool{"left alone": false, "asked again": true} {
+		world(t, rehearsal.MigrationScenario{}, func(o *rehearsal.Operator) error {
+			arn, err := o.Start(o.MigrateMachine(), in(migrate.ModeAll))
+			if err != nil {
+				return err
+			}
+			o.ApproveAt(arn, cluster, migrate.GateSwitch)
+			o.ApproveAt(arn, cluster, migrate.GateRetire)
+			for m := (migrate.Migration{}); m.WayBack == nil; m, err = o.MigrationOf(cluster) {
+				if err != nil {
+					return err
+				}
+				if err := o.Sleep(10 * time.Minute); err != nil {
+					return err
+				}
+			}
+			role := roleOf(o, "plan-migration")
+			giveBack := take(o, role, slices.IndexFunc(role.Policies[0].Doc.Statements, func(st iam.Statement) bool { return st.Sid == "TakeOver" }))
+			back, err := o.Start(o.MigrateMachine(), in(migrate.ModeBack))
+			if err != nil {
+				return err
+			}
+			refused, err := o.Await(back)
+			if err != nil {
+				return err
+			}
+			giveBack()
+			if refused.Status == "SUCCEEDED" || !strings.Contains(refused.Cause, "stop the execution that keeps the way back") {
+				t.Errorf("%s: %s: %s", what, refused.Status, refused.Cause)
+			}
+			if again {
+				m, err := o.Migrate(in(migrate.ModeBack))
+				if err != nil {
+					return err
+				}
+				ends(t, m, rehearsal.VerdictSucceeded, migrate.Returned)
+				return nil
+			}
+			soaked, err := o.Await(arn)
+			if err != nil {
+				return err
+			}
+			m, err := o.MigrationOf(cluster)
+			if err != nil {
+				return err
+			}
+			if out := string(soaked.Output); soaked.Status != "SUCCEEDED" || !strings.Contains(out, `"verdict":"Succeeded"`) || m.Phase != migrate.Retired {
+				t.Errorf("%s: %s, %s: %s", what, soaked.Status, m.Phase, soaked.Cause)
+			}
+			return nil
+		})
+	}
+}
+
 // TestReturningDisturbed: each call of the way back is refused, loses its reply or
 // kills its function, or an operator stops it; the verdict is true, no row is
 // lost, and the same command leads to the end.
@@ -125,7 +184,7 @@ func TestReturningDisturbed(t *testing.T) {
 			return err
 		}
 		for s := range o.World().Sites() {
-			if s.Machine == names.ProductionMigrate && s.State == "Go back" {
+			if s.Machine == names.ProductionMigrate && (s.State == "Go back" || s.Operation == "SFN.StopExecution") {
 				sites = append(sites, s)
 			}
 		}
