@@ -186,6 +186,8 @@ func next(verdict, cluster string, h *held, mine bool) string {
 	switch {
 	case !mine:
 		return "nothing was begun. Mend what is named above and start again with the same input."
+	case verdict == refresh.NeedsOperator && h.Phase == Returning:
+		return fmt.Sprintf("{\"cluster\":%q,\"mode\":\"back\"} goes on where it stopped; docs/migrate.md#3-am has the steps. Until it has, the new production may refuse writes, and proxies may lead nowhere. Delete neither cluster.", cluster)
 	case verdict == refresh.NeedsOperator:
 		return "look at both clusters in the RDS console before anything else; docs/migrate.md#3-am has the steps. Start with " + again + " to continue."
 	case h.Phase == Planned:

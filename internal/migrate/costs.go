@@ -20,7 +20,9 @@ func (m Migration) Costs() []string {
 		}
 	case Switched, Proved:
 		return []string{"the old cluster (resource " + m.Plan.Blue.ResourceID + ", named …-old1), until {\"mode\":\"retire\"}: " + members("its whole volume")}
-	case Returning, Returned:
+	case Returning: // whether the new one still has production's name is not certain
+		return []string{fmt.Sprintf("both clusters (resources %s and %s), %d instances and a whole volume each: delete neither before {\"cluster\":%q,\"mode\":\"back\"} has said Succeeded", m.Plan.Blue.ResourceID, m.greenResource(), len(m.Plan.Blue.Members), m.Plan.Cluster)}
+	case Returned:
 		return []string{"the cluster that is left (resource " + m.greenResource() + ", named " + m.Plan.left() + "), until you delete it: as many instances as production has (" + fmt.Sprint(len(m.Plan.Blue.Members)) + ") and its whole volume"}
 	case Retired:
 		return []string{"the final snapshot " + m.Snapshot + ", by GB and month, until you delete it: `aws rds delete-db-cluster-snapshot --db-cluster-snapshot-identifier " + m.Snapshot + "`"}

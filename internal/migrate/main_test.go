@@ -160,6 +160,8 @@ func ends(t *testing.T, m *rehearsal.Migrated, verdict string, phase migrate.Pha
 	switch m.Record.Phase {
 	case migrate.Settling, migrate.Verified, migrate.Building:
 		want = fmt.Sprintf("green, until the switchover or {\"mode\":\"abandon\"}: as many instances as blue has (%d)", len(blue.Members))
+	case migrate.Returning:
+		want = "delete neither before"
 	case migrate.Returned:
 		want = "the cluster that is left (resource " + m.Record.Green.ResourceID + ", named " + cluster + "-new1)"
 	case migrate.Proved:

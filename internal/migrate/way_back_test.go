@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/dbferry/dbferry/internal/awsworld"
+	"github.com/dbferry/dbferry/internal/awsworld/sns"
 	"github.com/dbferry/dbferry/internal/awsworld/states"
 	"github.com/dbferry/dbferry/internal/config"
 	"github.com/dbferry/dbferry/internal/dbconn"
@@ -121,20 +122,11 @@ func TestKeepingDisturbed(t *testing.T) {
 func TestWayBackCannotBegin(t *testing.T) {
 	for what, again := range map[string]bool{"left alone": false, "asked again": true} {
 		world(t, rehearsal.MigrationScenario{}, func(o *rehearsal.Operator) error {
-			arn, err := o.Start(o.MigrateMachine(), in(migrate.ModeAll))
+			arn, err := o.SwitchedFor(upgrade, 20*time.Minute)
 			if err != nil {
 				return err
 			}
-			o.ApproveAt(arn, cluster, migrate.GateSwitch)
 			o.ApproveAt(arn, cluster, migrate.GateRetire)
-			for m := (migrate.Migration{}); m.WayBack == nil; m, err = o.MigrationOf(cluster) {
-				if err != nil {
-					return err
-				}
-				if err := o.Sleep(10 * time.Minute); err != nil {
-					return err
-				}
-			}
 			role := roleOf(o, "plan-migration")
 			giveBack := take(o, role, slices.IndexFunc(role.Policies[0].Doc.Statements, func(st iam.Statement) bool { return st.Sid == "TakeOver" }))
 			back, err := o.Start(o.MigrateMachine(), in(migrate.ModeBack))
@@ -167,6 +159,9 @@ func TestWayBackCannotBegin(t *testing.T) {
 			}
 			if out := string(soaked.Output); soaked.Status != "SUCCEEDED" || !strings.Contains(out, `"verdict":"Succeeded"`) || m.Phase != migrate.Retired {
 				t.Errorf("%s: %s, %s: %s", what, soaked.Status, m.Phase, soaked.Cause)
+			}
+			if mails := o.Mails(); mails[len(mails)-1].Subject != "dbferry Succeeded: migration of "+cluster {
+				t.Errorf("%s: the last mail is %q", what, mails[len(mails)-1].Subject)
 			}
 			return nil
 		})
@@ -344,7 +339,7 @@ func TestReturnThatCannotBe(t *testing.T) {
 	world(t, rehearsal.MigrationScenario{Input: in(migrate.ModeBack)}, func(o *rehearsal.Operator) error {
 		y := newYard(t, o)
 		blue := y.serves()
-		if err := o.SwitchedFor(upgrade, 18*time.Minute); err != nil {
+		if _, err := o.SwitchedFor(upgrade, 18*time.Minute); err != nil {
 			return err
 		}
 		onHalf(t, o, cluster+"-old1", "CALL mysql.rds_stop_replication")
@@ -389,8 +384,9 @@ func TestWritesAfterTheLastRow(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		if m.Verdict != refresh.NeedsOperator || m.Record.Phase != migrate.Returning || !m.Record.WayBack.Complete {
-			t.Errorf("%s, %s: %s", m.Verdict, m.Record.Phase, m.Cause)
+		ends(t, m, refresh.NeedsOperator, migrate.Returning)
+		if !m.Record.WayBack.Complete || !slices.ContainsFunc(o.Mails(), func(m sns.Message) bool { return strings.Contains(m.Body, `"mode":"back"} goes on where it stopped`) }) {
+			t.Errorf("%+v, and no mail says how to go on", m.Record.WayBack)
 		}
 		o.Heal()
 		onHalf(t, o, cluster, "CALL mysql.rds_set_read_only(0)", "CREATE DATABASE later")

@@ -94,7 +94,7 @@ func (o *Operator) MigrateInMode(in migrate.Input) (*Migrated, error) {
 		in.TargetEngineVersion = version
 	}
 	if in.Mode == migrate.ModeBack {
-		if err := o.SwitchedFor(in, soaked); err != nil {
+		if _, err := o.SwitchedFor(in, soaked); err != nil {
 			return nil, err
 		}
 	}
@@ -116,25 +116,25 @@ const soaked = 20 * time.Minute
 
 // SwitchedFor migrates, and comes back when the new production has served for a
 // while; the execution goes on.
-func (o *Operator) SwitchedFor(in migrate.Input, d time.Duration) error {
+func (o *Operator) SwitchedFor(in migrate.Input, d time.Duration) (arn string, err error) {
 	in.Mode = migrate.ModeAll
 	in.Cluster = MigrationScenario{Input: in}.cluster(o.s.config)
-	arn, err := o.Start(o.MigrateMachine(), in)
+	arn, err = o.Start(o.MigrateMachine(), in)
 	if err != nil {
-		return err
+		return "", err
 	}
 	o.ApproveAt(arn, in.Cluster, migrate.GateSwitch)
 	proved := false
 	o.OnEnter(func(step states.Step) bool { return step.Root == arn && step.Event.Name == "Keep the way back" }, func() { proved = true })
 	for until := o.Now().Add(14 * 24 * time.Hour); !proved; {
 		if o.Now().After(until) {
-			return errors.New("the new production was not proved")
+			return arn, errors.New("the new production was not proved")
 		}
 		if err := o.Sleep(time.Minute); err != nil {
-			return err
+			return arn, err
 		}
 	}
-	return o.Sleep(d)
+	return arn, o.Sleep(d)
 }
 
 // latestMinor is the latest version that a cluster can go to without a new
